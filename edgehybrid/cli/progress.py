@@ -1,0 +1,56 @@
+"""A progress bar on stderr, if that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from edgehybrid.tasks.reading import Progress
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[Progress], None] | None]:
+    """Yield a callback that moves a bar, or None if stderr is no terminal."""
+    _announce_compilation()
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("loading", total=None, note="")
+
+        def show(progress: Progress) -> None:
+            bar.update(
+                task,
+                description=f"page {progress.pages_read}"
+                + (f" of {progress.pages_total}" if progress.pages_total else ""),
+                completed=progress.pages_read,
+                total=progress.pages_total,
+                note=_note(progress),
+            )
+
+        yield show
+
+
+def _note(progress: Progress) -> str:
+    speed = progress.tokens / max(progress.seconds, 1e-9)
+    memory = progress.peak_rss_bytes
+    return f"{speed:,.0f} tokens/s" + (f", {memory / 2**20:.0f} MB" if memory else "")
+
+
+def _announce_compilation() -> None:
+    from edgehybrid_kernels import is_compiled
+
+    if not is_compiled():
+        print("edgehybrid: compiling kernels for this machine, once (about 15 s)", file=sys.stderr)

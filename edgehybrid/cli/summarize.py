@@ -1,0 +1,153 @@
+"""`edgehybrid summarize`."""
+
+from __future__ import annotations
+
+import enum
+import re
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgehybrid.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgehybrid.documents import Document
+    from edgehybrid.tasks.summarize import Summary
+
+
+class Format(str, enum.Enum):
+    """How the answer is written."""
+
+    text = "text"
+    markdown = "markdown"
+    json = "json"
+
+
+def summarize(
+    file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
+    words: Annotated[int | None, typer.Option(help="Length of the summary, in words.")] = None,
+    points: Annotated[int | None, typer.Option(help="Number of sentences.")] = None,
+    format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,
+    pages: Annotated[str | None, typer.Option(help="Pages to read, such as 3-17.")] = None,
+    password: Annotated[str | None, typer.Option(help="For an encrypted PDF.")] = None,
+    damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
+    model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+) -> None:
+    """Print the most important sentences of FILE, verbatim, each with its page.
+
+    Examples:
+
+      edgehybrid summarize report.pdf
+
+      edgehybrid summarize report.pdf --points 5 --format markdown
+
+      pdftotext report.pdf - | edgehybrid summarize - --words 100
+    """
+    from edgehybrid.cli.progress import progress_bar
+    from edgehybrid.tasks.summarize import summarize as run
+
+    with _source(file, password) as source, progress_bar() as progress:
+        summary = run(
+            source,
+            words=words,
+            points=points,
+            pages=_page_range(pages),
+            password=password,
+            damaged=damaged,
+            model=model,
+            budget=budget,
+            progress=progress,
+        )
+    typer.echo(render(summary, format))
+    _warn(summary)
+
+
+def render(summary: Summary, format: Format) -> str:
+    """The summary as the user asked for it, without a final newline."""
+    if format is Format.json:
+        import json
+
+        return json.dumps(as_json(summary), ensure_ascii=False, indent=2)
+    if format is Format.markdown:
+        lines = [f"# {summary.document}", ""]
+        return "\n".join(lines + [f"- {p.text} *(p. {p.page})*" for p in summary.points])
+    return "\n".join(f"[p. {p.page}] {p.text}" for p in summary.points)
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """The object that `--format json` prints."""
+    stats = summary.stats
+    return {
+        "summary": summary.text,
+        "points": [{"text": p.text, "page": p.page, "score": p.score} for p in summary.points],
+        "document": {
+            "name": summary.document,
+            "pages": stats.pages,
+            "words": stats.words,
+            "tokens": stats.tokens,
+            "pages_without_text": list(stats.pages_without_text),
+            "unreadable_pages": list(stats.unreadable_pages),
+        },
+        "model": summary.model,
+        "stats": {
+            "seconds": stats.seconds,
+            "tokens_per_second": stats.tokens_per_second,
+            "peak_rss_bytes": stats.peak_rss_bytes,
+            "state_bytes": stats.state_bytes,
+            "kv_tokens_kept": stats.kv_tokens_kept,
+            "kv_tokens_seen": stats.kv_tokens_seen,
+        },
+    }
+
+
+def _page_range(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text.strip())
+    if not match:
+        raise RequestError(f"--pages {text!r} is not a page or a range such as 3-17")
+    first = int(match[1])
+    return first, int(match[2] or first)
+
+
+@contextmanager
+def _source(file: str, password: str | None) -> Iterator[str | Document]:
+    """The path, or what standard input holds: a PDF goes through a temporary file."""
+    if file != "-":
+        yield file
+        return
+    data = sys.stdin.buffer.read()
+    if b"%PDF-" in data[:1024]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "stdin.pdf"
+            path.write_bytes(data)
+            yield str(path)
+        return
+    from edgehybrid.documents.document import Document
+    from edgehybrid.documents.opening import decode
+    from edgehybrid.errors import EmptyFile
+
+    if not data.strip():
+        raise EmptyFile("standard input is empty; pipe a document into `edgehybrid summarize -`")
+    yield Document.from_text(decode(data, "standard input"), name="standard input")
+
+
+def _warn(summary: Summary) -> None:
+    """Say on stderr what could not be read: nothing is left out silently."""
+    stats = summary.stats
+    for numbers, what in (
+        (stats.pages_without_text, "have no text (scanned?) and were not read"),
+        (stats.unreadable_pages, "could not be parsed and were not read"),
+    ):
+        if numbers:
+            shown = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
+            typer.echo(
+                f"edgehybrid: {len(numbers)} of {stats.pages} pages {what}: {shown}", err=True
+            )

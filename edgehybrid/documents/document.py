@@ -1,0 +1,108 @@
+"""What a document is to the rest of the program: pages, and sentences that know their page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+#: What a block of text is. Only `prose` and `list` are ever quoted; all kinds are read.
+KINDS = (
+    "prose",
+    "list",
+    "heading",
+    "caption",
+    "table",
+    "code",
+    "formula",
+    "reference",
+    "toc",
+    "boilerplate",
+)
+
+
+class Block(NamedTuple):
+    """A paragraph, heading, list item, ... as a reader sees it: one line, words joined."""
+
+    text: str
+    kind: str
+
+
+class PageText(NamedTuple):
+    """The blocks of one page, in reading order.
+
+    `continues` says that the last block goes on with the first block of the next page.
+    `readable` is False where the page itself could not be parsed.
+    """
+
+    number: int
+    blocks: tuple[Block, ...]
+    continues: bool = False
+    readable: bool = True
+
+
+class Sentence(NamedTuple):
+    """One sentence, and the page (1-based) on which it begins."""
+
+    text: str
+    page: int
+    kind: str
+    quotable: bool
+
+
+class Page(NamedTuple):
+    """One page (1-based) and its text, blocks separated by blank lines."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document that was read whole into memory.
+
+    `pages_without_text` and `unreadable_pages` hold page numbers (1-based).
+    """
+
+    name: str
+    pages: tuple[Page, ...]
+    sentences: tuple[Sentence, ...] = field(repr=False)
+    pages_without_text: tuple[int, ...] = ()
+    unreadable_pages: tuple[int, ...] = ()
+
+    @property
+    def words(self) -> int:
+        """The number of words, counted at white space."""
+        return sum(len(page.text.split()) for page in self.pages)
+
+    @classmethod
+    def from_text(cls, text: str, *, name: str = "text") -> Document:
+        """Make a document of plain text; a form feed starts a new page.
+
+        Raises:
+            NoText: `text` has no words.
+        """
+        from edgehybrid.documents.text import pages_of_text
+
+        return cls.from_pages(pages_of_text(text), name=name)
+
+    @classmethod
+    def from_pages(cls, pages: Iterable[PageText], *, name: str) -> Document:
+        """Collect pages as a format's reader yields them.
+
+        Raises:
+            NoText: no page has words.
+        """
+        from edgehybrid.documents.sentences import iter_sentences
+        from edgehybrid.errors import NoText
+
+        kept = tuple(pages)
+        if not any(page.blocks for page in kept):
+            raise NoText(f"{name}: no text on any of {len(kept)} pages; nothing to summarise")
+        return cls(
+            name=name,
+            pages=tuple(Page(p.number, "\n\n".join(b.text for b in p.blocks)) for p in kept),
+            sentences=tuple(iter_sentences(kept)),
+            pages_without_text=tuple(p.number for p in kept if p.readable and not p.blocks),
+            unreadable_pages=tuple(p.number for p in kept if not p.readable),
+        )

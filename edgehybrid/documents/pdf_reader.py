@@ -1,0 +1,186 @@
+"""A PDF file to pages of text, in this process: checks, PDFium, layout, and what is missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from shlex import quote
+from typing import NamedTuple
+
+from edgehybrid.documents.document import PageText
+from edgehybrid.documents.layout import RawPage
+from edgehybrid.documents.layout_stream import lay_out
+from edgehybrid.documents.pdf_check import (
+    check_format,
+    check_sizes,
+    check_whole,
+    damaged,
+    mapped,
+)
+from edgehybrid.documents.pdf_pdfium import PdfiumError, PdfiumFile
+from edgehybrid.errors import (
+    DocumentTooLarge,
+    NoText,
+    NotFound,
+    PasswordNeeded,
+    RequestError,
+)
+
+#: A file that claims more pages than this is refused; a part of it can be asked for.
+MAX_PAGES = 100_000
+#: A page with pictures and fewer words than this is a scan, with a stamp perhaps.
+MIN_SCAN_WORDS = 5
+
+
+class Order(NamedTuple):
+    """What to read: `pages` are the first and the last wanted (1-based), None for all.
+
+    `damaged` allows damaged files, of which text may be missing.
+    """
+
+    path: str
+    password: str | None = None
+    pages: tuple[int, int] | None = None
+    damaged: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the file, without its folder, fit for a message of one line."""
+        name = os.path.basename(self.path)
+        return "".join(character if character.isprintable() else "?" for character in name)
+
+
+class Header(NamedTuple):
+    """What is known before the first page: pages in the file, and those that will be read."""
+
+    page_count: int
+    first: int
+    last: int
+
+
+def read_order(order: Order, on_page: Callable[[int], None]) -> Iterator[Header | PageText]:
+    """Yield the header, then the pages in order; `on_page` is told each page before it is read.
+
+    Raises:
+        DocumentError: the file cannot be read, or none of its pages has text.
+        RequestError: the file does not have the pages that were asked for.
+    """
+    claimed = _check(order)
+    file = _open(order)
+    try:
+        if claimed not in (None, file.page_count) and not order.damaged:
+            raise damaged(
+                order.name,
+                f"its page tree claims {claimed:,} pages, but {file.page_count:,} can be reached",
+            )
+        header = _header(order, file.page_count)
+        yield header
+        found = _Found()
+        yield from lay_out(_raw_pages(file, header, found, on_page))
+        found.check(order, header)
+    finally:
+        file.close()
+
+
+def _check(order: Order) -> int | None:
+    try:
+        data = mapped(order.path)
+    except OSError as error:
+        raise NotFound(
+            f"{order.name}: cannot be opened ({error.strerror}); check the path"
+        ) from error
+    check_format(data, order.name)
+    if order.damaged:
+        check_sizes(data, order.name)
+        return None
+    return check_whole(data, order.name)
+
+
+def _open(order: Order) -> PdfiumFile:
+    try:
+        return PdfiumFile(order.path, order.password)
+    except PdfiumError as error:
+        if not error.needs_password:
+            what = f"PDFium cannot open it ({error})"
+            raise damaged(order.name, what, readable=False) from error
+        if order.password is None:
+            raise PasswordNeeded(
+                f"{order.name}: the PDF file is encrypted; give its password with --password"
+            ) from error
+        raise PasswordNeeded(
+            f"{order.name}: the given password does not open the PDF file; check it for "
+            "capitals and spaces"
+        ) from error
+
+
+def _header(order: Order, page_count: int) -> Header:
+    if page_count < 1:
+        raise damaged(order.name, "it has no pages", readable=False)
+    first, last = order.pages or (1, page_count)
+    if not 1 <= first <= last <= page_count:
+        raise RequestError(
+            f"{order.name}: pages {first}-{last} were asked for, but it has pages 1-{page_count}"
+        )
+    if last - first >= MAX_PAGES:
+        raise DocumentTooLarge(
+            f"{order.name}: {last - first + 1:,} pages, over the limit of {MAX_PAGES:,}; "
+            f"read a part of it with --pages, e.g. --pages 1-{MAX_PAGES}"
+        )
+    return Header(page_count, first, last)
+
+
+def _raw_pages(
+    file: PdfiumFile, header: Header, found: _Found, on_page: Callable[[int], None]
+) -> Iterator[RawPage]:
+    for number in range(header.first, header.last + 1):
+        on_page(number)
+        page = file.read(number)
+        found.add(page)
+        yield page
+
+
+class _Found:
+    """What was found on the pages so far, to tell at the end why there is no text."""
+
+    def __init__(self) -> None:
+        self._pages_with_text = 0
+        self._pictures: list[int] = []
+        self._faults: list[str] = []
+
+    def add(self, page: RawPage) -> None:
+        words = sum(len(run.text.split()) for run in page.runs) + len(page.rotated.split())
+        if page.fault:
+            self._faults.append(f"page {page.number}: {page.fault}")
+        elif page.images and words < MIN_SCAN_WORDS:
+            self._pictures.append(page.number)
+        elif words:
+            self._pages_with_text += 1
+
+    def check(self, order: Order, header: Header) -> None:
+        """Raise if no page had text.
+
+        Raises:
+            DamagedDocument: none could be read.
+            NoText: there is none.
+        """
+        if self._pages_with_text:
+            return
+        if self._faults and not self._pictures:
+            what = f"none of its pages can be read ({self._faults[0]})"
+            raise damaged(order.name, what, readable=False)
+        pages = _span(self._pictures or [header.first, header.last])
+        name = quote(order.name)
+        if self._pictures:
+            raise NoText(
+                f"{order.name}: no text on {pages}, only pictures, as of a scan; recognise the "
+                f"text first (OCR), e.g. ocrmypdf {name} with-text.pdf"
+            )
+        raise NoText(
+            f"{order.name}: no text on {pages}: nothing is there, or letters are drawn as "
+            f"shapes; if you see text, recognise it (OCR), e.g. ocrmypdf {name} with-text.pdf"
+        )
+
+
+def _span(pages: list[int]) -> str:
+    first, last = min(pages), max(pages)
+    return f"page {first}" if first == last else f"pages {first}-{last}"

@@ -1,0 +1,98 @@
+"""What goes through the pipe between the reading process and its parent: lines of JSON.
+
+| line                                                        | meaning                     |
+|-------------------------------------------------------------|-----------------------------|
+| `{"pages": 12, "first": 1, "last": 12}`                     | the header, first of all    |
+| `{"reading": 3}`                                            | page 3 is begun             |
+| `{"page": 1, "blocks": [["prose", "..."]], "continues": false, "readable": true}` | a page |
+| `{"error": "NoText", "message": "..."}`                     | instead of all that follows |
+| `{"end": true}`                                             | nothing is missing          |
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from edgehybrid import errors
+from edgehybrid.documents.document import KINDS, Block, PageText
+from edgehybrid.documents.pdf_reader import Header
+
+#: A longer line, in bytes, is not sent by a healthy child.
+MAX_LINE = 1 << 24
+
+
+class NotAMessageError(Exception):
+    """A line is none of those above."""
+
+
+class Reading(NamedTuple):
+    """The page that the child has begun to read (1-based)."""
+
+    number: int
+
+
+class End(NamedTuple):
+    """The child has sent all pages."""
+
+
+Message = Header | Reading | PageText | End
+
+
+def encode(message: Message | Exception) -> bytes:
+    """One line for the pipe."""
+    return json.dumps(_fields(message), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _fields(message: Message | Exception) -> dict[str, Any]:
+    if isinstance(message, Exception):
+        return {"error": type(message).__name__, "message": str(message)}
+    if isinstance(message, Header):
+        return {"pages": message.page_count, "first": message.first, "last": message.last}
+    if isinstance(message, Reading):
+        return {"reading": message.number}
+    if isinstance(message, End):
+        return {"end": True}
+    blocks = [[block.kind, block.text] for block in message.blocks]
+    return {
+        "page": message.number,
+        "blocks": blocks,
+        "continues": message.continues,
+        "readable": message.readable,
+    }
+
+
+def decode(line: bytes) -> Message:
+    """The message of a line.
+
+    Raises:
+        DocumentError, RequestError: the child sent this error.
+        NotAMessageError: the line is none.
+    """
+    try:
+        fields = json.loads(line)
+        if "error" not in fields:
+            return _message(fields)
+        error = _error(str(fields["error"]), str(fields["message"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as cause:
+        raise NotAMessageError(repr(line[:80])) from cause
+    raise error
+
+
+def _message(fields: dict[str, Any]) -> Message:
+    if "pages" in fields:
+        return Header(int(fields["pages"]), int(fields["first"]), int(fields["last"]))
+    if "reading" in fields:
+        return Reading(int(fields["reading"]))
+    if "end" in fields:
+        return End()
+    blocks = tuple(Block(str(text), kind) for kind, text in fields["blocks"] if kind in KINDS)
+    continues, readable = bool(fields["continues"]), bool(fields["readable"])
+    return PageText(int(fields["page"]), blocks, continues, readable)
+
+
+def _error(name: str, message: str) -> errors.EdgehybridError:
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, errors.EdgehybridError):
+        return kind(message)
+    return errors.DocumentError(message)

@@ -1,0 +1,107 @@
+"""Plain text to pages of blocks: paragraphs unwrapped, headings and lists told apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from edgehybrid.documents.document import Block, PageText
+
+#: Text whose lines nearly all stay under this many characters was wrapped by hand.
+MAX_WRAP = 110
+#: A wrapped line shorter than this share of the usual width ends its paragraph.
+SHORT_LINE = 0.6
+
+_BULLET = re.compile(r"^(?:[-*•‣◦–]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+")
+_TERMINAL = re.compile(r"[.!?…:;,][\"'”’)\]]*$")
+_RULE = re.compile(r"^[\W_]+$")
+_REFERENCES = re.compile(
+    r"^[\dIVX.\s]*(references|bibliography|works cited|literature cited|further reading)\W*$", re.I
+)
+_CONTENTS = re.compile(r"^(table of )?contents\W*$", re.I)
+_DOT_LEADER = re.compile(r"(\.\s?){4,}\s*\d+\s*$")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\ufeff\u00ad]")
+
+
+def pages_of_text(text: str) -> Iterator[PageText]:
+    """Yield the pages of `text`: a form feed starts a new page."""
+    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    wrapped = _is_wrapped(text)
+    section = "prose"
+    for number, page in enumerate(text.split("\f"), start=1):
+        blocks = []
+        for line in _paragraphs(page, wrapped):
+            block = _block(line)
+            section = section_after(section, block)
+            blocks.append(in_section(block, section))
+        yield PageText(number, tuple(blocks))
+
+
+def section_after(section: str, block: Block) -> str:
+    """The kind that `block`, if it is a heading, gives to what follows it."""
+    if block.kind != "heading":
+        return section
+    if _REFERENCES.match(block.text):
+        return "reference"
+    if _CONTENTS.match(block.text):
+        return "toc"
+    return "prose"
+
+
+def in_section(block: Block, section: str) -> Block:
+    """`block` with the kind of the section it stands in, where that forbids quoting."""
+    if section == "prose" or block.kind not in ("prose", "list"):
+        return block
+    return Block(block.text, section)
+
+
+def _is_wrapped(text: str) -> bool:
+    lengths = sorted(len(line) for line in text.split("\n") if line.strip())
+    return bool(lengths) and lengths[int(0.97 * (len(lengths) - 1))] <= MAX_WRAP
+
+
+def _paragraphs(page: str, wrapped: bool) -> Iterator[str]:
+    lines = [line.strip() for line in page.split("\n")]
+    if not wrapped:
+        yield from (line for line in lines if line)
+        return
+    usual = sorted(len(line) for line in lines if line)
+    width = usual[int(0.9 * (len(usual) - 1))] if usual else 0
+    joined = ""
+    for line in lines:
+        if not line or _BULLET.match(line):
+            if joined:
+                yield joined
+            joined = line
+            continue
+        joined = _join(joined, line)
+        if len(line) < SHORT_LINE * width and _TERMINAL.search(line):
+            yield joined
+            joined = ""
+    if joined:
+        yield joined
+
+
+def _join(before: str, line: str) -> str:
+    if not before:
+        return line
+    if before.endswith("-") and before[-2:-1].isalpha() and line[:1].islower():
+        return before[:-1] + line
+    return f"{before} {line}"
+
+
+def _block(line: str) -> Block:
+    if _DOT_LEADER.search(line):
+        return Block(line, "toc")
+    if _RULE.match(line) or line.count("|") >= 2 or line.count("\t") >= 2:
+        return Block(line, "table")
+    bullet = _BULLET.match(line)
+    if bullet:
+        return Block(line[bullet.end() :], "list")
+    if _is_heading(line):
+        return Block(line, "heading")
+    return Block(line, "prose")
+
+
+def _is_heading(line: str) -> bool:
+    return len(line) <= 120 and len(line.split()) <= 14 and not _TERMINAL.search(line)

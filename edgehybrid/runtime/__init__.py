@@ -1,0 +1,1 @@
+"""Runs bundles: segments in ONNX Runtime, mixers in kernels, states of constant size."""

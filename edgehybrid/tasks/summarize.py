@@ -1,0 +1,168 @@
+"""The most important sentences of a document, verbatim, in order, each with its page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgehybrid.documents.document import Document
+from edgehybrid.documents.encoding import place_features
+from edgehybrid.documents.opening import PageSource, open_pages
+from edgehybrid.errors import NoText, RequestError
+from edgehybrid.memory import peak_rss_bytes
+from edgehybrid.tasks.reading import Progress, Reading, read
+from edgehybrid.tasks.select import select
+
+if TYPE_CHECKING:
+    from edgehybrid.runtime.model import Model
+    from edgehybrid.runtime.stream import Stream
+
+#: Without a wish, a summary takes this part of the document, within these bounds, in words.
+SHARE, FEWEST, MOST = 0.05, 60, 220
+
+
+@dataclass(frozen=True)
+class Point:
+    """One sentence of the summary, as it stands in the document, and its page (1-based)."""
+
+    text: str
+    page: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What a reading took. `kv_tokens_kept` are those in the KV cache at the end, per KV head."""
+
+    pages: int
+    words: int
+    tokens: int
+    pages_without_text: tuple[int, ...]
+    unreadable_pages: tuple[int, ...]
+    seconds: float
+    tokens_per_second: float
+    peak_rss_bytes: int | None
+    state_bytes: int
+    kv_tokens_kept: int
+    kv_tokens_seen: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """`points` in document order; `text` is their texts joined by spaces."""
+
+    points: tuple[Point, ...]
+    document: str
+    model: str
+    stats: Stats
+
+    @property
+    def text(self) -> str:
+        return " ".join(point.text for point in self.points)
+
+
+def summarize(
+    source: str | os.PathLike[str] | Document,
+    *,
+    words: int | None = None,
+    points: int | None = None,
+    pages: tuple[int, int] | None = None,
+    password: str | None = None,
+    damaged: bool = False,
+    model: Model | str | os.PathLike[str] | None = None,
+    budget: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Summary:
+    """Read a document once and return its most important sentences.
+
+    Args:
+        source: a path (a `str` is always a path, never text), or a `Document`.
+        words: how long the summary may be; by default 5 % of the document, 60 to 220 words.
+        points: how many sentences it may have.
+        pages: first and last page to read, 1-based, both included.
+        password: for an encrypted PDF.
+        damaged: read what is left of a damaged PDF, instead of refusing it.
+        model: a loaded model, or a bundle's folder; the default reader if None.
+        budget: tokens that the router may keep per KV head; None for the bundle's own.
+        progress: called after each batch of sentences.
+
+    Raises:
+        DocumentError: the document cannot be read or has no text.
+        BundleError: the model cannot be loaded.
+        RequestError: `words`, `points`, `pages` or `budget` cannot be satisfied.
+    """
+    _check(words, points)
+    opened = _open(source, pages, password, damaged)
+    with opened:
+        from edgehybrid.runtime.model import Model, load
+
+        # loaded while the PDF is being parsed in a process of its own
+        loaded = model if isinstance(model, Model) else load(model)
+        stream = loaded.stream(budget=budget)
+        reading = read(
+            opened, stream, loaded.tokenizer, pages_total=opened.page_count, progress=progress
+        )
+    if not reading.sentences:
+        raise NoText(f"{opened.name}: no text on any of {reading.pages} pages")
+    chosen = _choose(loaded, reading, words, points)
+    stats = _stats(reading, stream)
+    return Summary(tuple(chosen), opened.name, loaded.bundle.name, stats)
+
+
+def _check(words: int | None, points: int | None) -> None:
+    for name, value in (("words", words), ("points", points)):
+        if value is not None and value < 1:
+            raise RequestError(f"{name} is {value}; ask for 1 or more")
+
+
+def _open(
+    source: str | os.PathLike[str] | Document,
+    pages: tuple[int, int] | None,
+    password: str | None,
+    damaged: bool,
+) -> PageSource:
+    if isinstance(source, Document):
+        return PageSource.of_document(source, pages)
+    return open_pages(source, pages=pages, password=password, damaged=damaged)
+
+
+def _choose(model: Model, reading: Reading, words: int | None, points: int | None) -> list[Point]:
+    sentences = reading.sentences
+    quotable = np.array([s.quotable for s in sentences])
+    if not quotable.any():  # e.g. a list of keywords: better a heading than nothing
+        quotable[:] = True
+    scores = model.head.score(reading.vectors, place_features(sentences), quotable)
+    candidates = np.flatnonzero(quotable)
+    if words is None and points is None:
+        words = round(min(max(SHARE * reading.words, FEWEST), MOST))
+    picks = select(
+        [sentences[i].text for i in candidates],
+        scores[candidates],
+        reading.vectors[candidates, : model.head.vector_size],
+        words=words,
+        points=points,
+    )
+    return [
+        Point(sentences[i].text, sentences[i].page, round(float(scores[i]), 4))
+        for i in candidates[picks]
+    ]
+
+
+def _stats(reading: Reading, stream: Stream) -> Stats:
+    return Stats(
+        pages=reading.pages,
+        words=reading.words,
+        tokens=reading.tokens,
+        pages_without_text=tuple(reading.pages_without_text),
+        unreadable_pages=tuple(reading.unreadable_pages),
+        seconds=round(reading.seconds, 3),
+        tokens_per_second=round(reading.tokens / max(reading.seconds, 1e-9), 1),
+        peak_rss_bytes=peak_rss_bytes(),
+        state_bytes=stream.nbytes,
+        kv_tokens_kept=stream.kv_tokens,
+        kv_tokens_seen=stream.position,
+    )

@@ -1,0 +1,65 @@
+"""The reader's head as two graphs: sentence vectors, and the scores of all sentences.
+
+    sentence      mean, end (n, hidden) -> vector (n, V), context (n, C)
+    head          vector, context, place, mean, last -> score (n, 1)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgehybrid_export.graph import Graph
+from edgehybrid_export.linear import Scaled, linear
+from edgehybrid_export.spec import SentenceHead
+
+
+def sentence_graph(head: SentenceHead) -> Graph:
+    """Unit vector of meaning and context of n sentences, from their pooled residuals."""
+    graph = Graph("sentence")
+    hidden = head.mean_norm.weight.shape[0]
+    mean = graph.rms_norm(
+        graph.input("mean", ["n", hidden]), head.mean_norm.weight, head.mean_norm.eps
+    )
+    end = graph.rms_norm(graph.input("end", ["n", hidden]), head.end_norm.weight, head.end_norm.eps)
+    joined = graph.node("Concat", mean, end, axis=-1)
+    projected = linear(graph, Scaled(joined), head.project, "float32")
+    vector, context = graph.split(projected, [head.vector_size, head.context_size])
+    axis = graph.constant(np.array([-1], dtype=np.int64), "axis")
+    length = graph.node("ReduceL2", vector, axis, keepdims=1)
+    norm = graph.node("Max", length, graph.constant(1e-6, "tiny"))
+    graph.output(graph.node("Div", vector, norm), "vector", ["n", head.vector_size])
+    graph.output(graph.node("Tanh", context), "context", ["n", head.context_size])
+    return graph
+
+
+def head_graph(head: SentenceHead) -> Graph:
+    """Scores of n sentences; `mean` (1, V + C) and `last` (1, C) are the document's."""
+    graph = Graph("head")
+    vector = graph.input("vector", ["n", head.vector_size])
+    context = graph.input("context", ["n", head.context_size])
+    place = graph.input("place", ["n", head.place_size])
+    mean = graph.input("mean", [1, head.vector_size + head.context_size])
+    last = graph.input("last", [1, head.context_size])
+    mean_vector, mean_context = graph.split(mean, [head.vector_size, head.context_size])
+    product = graph.node("Mul", vector, mean_vector)
+    axis = graph.constant(np.array([-1], dtype=np.int64), "axis")
+    near = graph.node("ReduceSum", product, axis, keepdims=1)
+    shape = graph.node("Shape", context)
+    features = graph.node(
+        "Concat",
+        _times(graph, vector, 16.0),
+        _times(graph, product, 64.0),
+        context,
+        graph.node("Expand", mean_context, shape),
+        graph.node("Expand", last, shape),
+        place,
+        _times(graph, near, 4.0),
+        axis=-1,
+    )
+    hidden = graph.node("Gelu", linear(graph, Scaled(features), head.hidden, "float32"))
+    graph.output(linear(graph, Scaled(hidden), head.out, "float32"), "score", ["n", 1])
+    return graph
+
+
+def _times(graph: Graph, x: str, factor: float) -> str:
+    return graph.node("Mul", x, graph.constant(factor, "factor"))

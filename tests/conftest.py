@@ -1,0 +1,35 @@
+"""Shared fixtures: a tiny random checkpoint and its bundles, and the folder of shared data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from checkpoints import random_reader
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with PDFs and data beside the checkout, where it is present."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is not here: its documents are not part of the project")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_reader(tmp_path_factory.mktemp("checkpoint") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def bundles(checkpoint: Path) -> dict[str, Path]:
+    """The tiny checkpoint, exported at each precision."""
+    from edgehybrid_export import export
+
+    made = {}
+    for weights in ("float32", "int8", "int4"):
+        made[weights] = checkpoint.parent / f"bundle-{weights}"
+        export(checkpoint, made[weights], weights=weights)
+    return made

@@ -1,0 +1,126 @@
+"""Checkpoint to bundle: the same mathematics, and an error of its own for each thing wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from checkpoints import random_reader
+from edgehybrid_export import CheckpointError, ExportError, export
+from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families import read_model
+from edgehybrid_export.linear import quantise_int4, quantise_rows
+from edgehybrid_export.reference import residuals
+from edgehybrid_export.validate import run_residuals
+from safetensors.numpy import load_file, save_file
+
+import edgehybrid
+
+AWKWARD = [
+    {},
+    {"layer_types": ["attention"], "num_key_value_heads": 1, "num_attention_heads": 3},
+    {"layer_types": ["mamba"], "mamba_n_heads": 3, "mamba_head_dim": 5, "mamba_d_state": 7},
+    {"mamba_n_heads": 4, "mamba_n_groups": 2, "mamba_d_conv": 3, "router_budget": 0},
+    {"layer_types": ["attention", "mamba", "attention"], "hidden_size": 40, "router_window": 1},
+]
+
+
+@pytest.mark.parametrize("overrides", AWKWARD, ids=str)
+def test_float32_bundle_is_the_reference(tmp_path: Path, overrides: dict) -> None:
+    source = random_reader(tmp_path / "source", **overrides)
+    export(source, tmp_path / "bundle", weights="float32")
+    spec = read_model(Checkpoint(source))
+    ids = np.random.default_rng(1).integers(0, 300, 301, dtype=np.int32)
+    got = run_residuals(edgehybrid.load(tmp_path / "bundle", threads=1), ids)
+    wanted = residuals(spec, ids)[-1]
+    np.testing.assert_allclose(got, wanted, atol=2e-4 * wanted.std())
+
+
+def test_manifest_tells_the_loss(bundles: dict[str, Path]) -> None:
+    error = {}
+    for weights, folder in bundles.items():
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["weights"] == weights
+        error[weights] = manifest["loss"]["residual_error"]
+    assert error["float32"] < 1e-4 < error["int8"] < error["int4"] < 0.35
+
+
+def test_int8_rows_are_within_half_a_step() -> None:
+    matrix = np.random.default_rng(0).standard_normal((5, 64)).astype(np.float32)
+    matrix[2] = 0
+    rows, scale = quantise_rows(matrix)
+    assert np.abs(rows * scale[:, None] - matrix).max() <= scale.max() / 2 * 1.001
+
+
+@pytest.mark.parametrize("inputs", [32, 48, 7])
+def test_int4_blocks_are_within_a_step(inputs: int) -> None:
+    weight = np.random.default_rng(0).standard_normal((inputs, 6)).astype(np.float32)
+    packed, scale = quantise_int4(weight, 32)
+    blocks = -(-inputs // 32)
+    nibbles = np.stack([packed & 15, packed >> 4], -1).reshape(6, blocks * 32).astype(np.float32)
+    again = (nibbles - 8) * np.repeat(scale.reshape(6, blocks), 32, 1)
+    error = np.abs(again[:, :inputs].T - weight)
+    assert error.mean() < 0.1
+    assert error.max() < 1.1 * np.abs(scale).max()
+
+
+def _edit(folder: Path, change) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors")
+
+
+def _with(name: str, array: np.ndarray):
+    return lambda tensors: tensors.__setitem__(name, array)
+
+
+BROKEN = {
+    "missing tensor": (lambda t: t.pop("mean_norm.weight"), "no tensor 'mean_norm.weight'"),
+    "extra tensor": (_with("more", np.zeros(3, "f4")), "unknown tensors, e.g. 'more'"),
+    "wrong shape": (_with("end_norm.weight", np.zeros(31, "f4")), r"\(31,\), expected \(32,\)"),
+    "nan": (_with("end_norm.weight", np.full(32, np.nan, "f4")), "32 values that are not finite"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_weights(tmp_path: Path, case: str) -> None:
+    change, message = BROKEN[case]
+    source = random_reader(tmp_path / "source")
+    _edit(source, change)
+    with pytest.raises(CheckpointError, match=message):
+        export(source, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["source"]  # nothing half-written
+
+
+def test_truncated_weights(tmp_path: Path) -> None:
+    source = random_reader(tmp_path / "source")
+    data = (source / "model.safetensors").read_bytes()
+    (source / "model.safetensors").write_bytes(data[: len(data) // 2])
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        export(source, tmp_path / "bundle")
+
+
+def test_unknown_family(tmp_path: Path) -> None:
+    source = random_reader(tmp_path / "source", model_type="perceptron")
+    with pytest.raises(CheckpointError, match="'perceptron' is not known; known are: edgehybrid"):
+        export(source, tmp_path / "bundle")
+
+
+def test_tokenizer_of_another_model(tmp_path: Path) -> None:
+    source = random_reader(tmp_path / "source", vocab_size=200)
+    with pytest.raises(CheckpointError, match="260 tokens, the model 200"):
+        export(source, tmp_path / "bundle")
+
+
+def test_existing_output_is_kept(tmp_path: Path, checkpoint: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ExportError, match="exists"):
+        export(checkpoint, tmp_path / "mine")
+
+
+def test_unknown_precision(tmp_path: Path, checkpoint: Path) -> None:
+    with pytest.raises(ExportError, match="'int3' is not one of float32, int8, int4"):
+        export(checkpoint, tmp_path / "out", weights="int3")
