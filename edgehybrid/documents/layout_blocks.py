@@ -90,8 +90,11 @@ def _is_indented(paragraph: list[Line], line: Line) -> bool:
     if shift > INDENT * line.size:
         hangs = len(paragraph) == 1 and bool(LABEL.match(last.text) or BULLET.match(last.text))
         return bool(ENDED.search(last.text)) and not hangs
-    # Outdented after two lines: the paragraph before hung in. After one, that was an indent.
-    return shift < -INDENT * line.size and len(paragraph) > 1
+    # Outdented: the next item, if the lines before hung in, or the text after an inset. Lines
+    # that follow the outline of a picture, and the second line of a paragraph, go on.
+    hung = paragraph[0].left < last.left - INDENT * line.size
+    ended = bool(ENDED.search(last.text)) and len(paragraph) > 1
+    return shift < -INDENT * line.size and (hung or ended)
 
 
 def _ends_early(paragraph: list[Line], line: Line) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -27,6 +27,8 @@ MIN_GUTTER = 0.7
 MIN_CHARACTERS, MIN_FILLED = 14, 0.35
 #: The parts of a table share baselines by more than this.
 MAX_SHARED = 0.6
+#: Rows of labels are farther apart than rows of prose by more than this factor.
+MAX_STEP = 1.6
 #: Runs whose bases differ by less than about this many points stand in one row.
 ROW_HEIGHT = 3.0
 #: How often parts are looked at again; three columns under a title need three.
@@ -122,11 +124,22 @@ def _are_columns(band: _Band) -> bool:
     """Whether both parts are prose, or one is and the other is not in rows with it."""
     before, after = _is_filled(band.before), _is_filled(band.after)
     if before and after:
-        return True
+        few, many = sorted((band.before, band.after), key=len)
+        return not (_is_sparse(few, many) and _share_rows(few, many))
     cells, prose = (band.after, band.before) if before else (band.before, band.after)
     if not (before or after) or not cells or len(prose) < MIN_ALIGNED:
         return False
     return not _share_rows([run for run in cells if len(run.text) < MIN_CHARACTERS], prose)
+
+
+def _is_sparse(few: Runs, many: Runs) -> bool:
+    """Whether the rows of one part are far apart, as the labels of a table with long cells are."""
+    return _row_step(few) > MAX_STEP * _row_step(many)
+
+
+def _row_step(runs: Runs) -> float:
+    rows = sorted({round(run.base / ROW_HEIGHT) for run in runs})
+    return median(after - before for before, after in pairwise(rows)) if len(rows) > 1 else 0.0
 
 
 def _share_rows(cells: Runs, others: Runs) -> bool:

@@ -14,7 +14,7 @@ from edgehybrid.documents.layout_boilerplate import is_boilerplate
 HEADING_SIZE = 1.07
 MAX_HEADING_WORDS, MAX_HEADING_LINES = 18, 3
 #: Notes and small print are smaller than the text by this factor.
-SMALL_SIZE = 0.87
+SMALL_SIZE = 0.85
 #: Below this share of real words, a paragraph in a mathematical font is a formula.
 MIN_WORDS = 0.5
 

@@ -9,6 +9,8 @@ from edgehybrid.documents.layout_columns import columns_in_order
 
 #: A gap wider than this many font sizes parts two cells of a table.
 CELL_GAP = 1.6
+#: Labels such as "12.", "(iv)" or a bullet have at most so many characters.
+MAX_LABEL = 5
 
 
 def lines_of(page: RawPage) -> list[Line]:
@@ -46,7 +48,9 @@ def _line(row: list[Run], column: int, left: float, right: float) -> Line:
     row = sorted(row, key=lambda run: run.left)
     main = max(row, key=lambda run: len(run.text))
     style = main.style | (FORMULA if any(run.style & FORMULA for run in row) else 0)
-    text, cells, end = row[0].text, 1, row[0].right
+    text, end = row[0].text, row[0].right
+    # A number or a bullet before an item is not a cell of its own.
+    cells = 0 if len(text) <= MAX_LABEL and len(row) > 1 else 1
     for run in row[1:]:
         gap = run.left - end
         cells += gap > CELL_GAP * main.size

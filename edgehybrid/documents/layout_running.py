@@ -13,6 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from edgehybrid.documents.layout import RawPage, Run
+from edgehybrid.documents.layout_blocks import ENDED
 
 #: How many pages before and after a page are compared with it.
 REACH = 8
@@ -59,7 +60,13 @@ def without_running(page: RawPage, margins: Margins, others: Iterable[Margins]) 
         numbered = any(_is_numbered(run, margins.page, seen, needed) for run in row)
         # The title of the chapter may stand beside the page number, and changes.
         running.update(row if numbered and index in margins.outer else repeated)
-    return page._replace(runs=tuple(run for run in page.runs if run not in running))
+    left = tuple(run for run in page.runs if run not in running)
+    # A page of nothing else is a form or a slide that says the same, unless it is blank.
+    return page if not left and _says_something(page) else page._replace(runs=left)
+
+
+def _says_something(page: RawPage) -> bool:
+    return any(len(run.text.split()) > 3 and ENDED.search(run.text) for run in page.runs)
 
 
 def _rows(runs: Iterable[Run]) -> Iterator[list[Run]]:

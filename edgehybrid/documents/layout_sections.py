@@ -21,15 +21,18 @@ _CONTENTS = re.compile(
     r"^\W*(?:table of contents|contents|list of (?:figures|tables)|(?:\w+ )*index)\W*$", re.I
 )
 _BOILERPLATE = re.compile(
-    _NUMBERING + r"(?:acknowledge?ments?|funding(?: \w+)*|(?:author )?contributors?"
+    _NUMBERING + r"(?:acknowledge?ments?|funding(?: (?:statement|sources?|information))?"
+    r"|(?:author )?contributors?"
     r"|author(?:s['’]?|['’]s)? (?:contributions?|information|details|affiliations?)"
     r"|(?:conflicts?|declarations?|statements?) of (?:\w+ )?interests?"
     r"|competing (?:\w+ )?interests?"
     r"|(?:\w+ )*disclosures?|(?:data|code)(?:[ ,]\w+)* availability(?: statement)?"
-    r"|availability of \w+(?: \w+)*|support(?:ing|ive) information|supplement\w+(?: \w+)*"
-    r"|additional (?:information|files?)|electronic supplementary material|publisher['’]s note"
+    r"|availability of \w+(?: \w+)*|supporting information"
+    r"|supplement(?:al|ary) (?:materials?|data|files?|figures?|tables?)(?: \w+)?"
+    r"|additional files?|electronic supplementary material|publisher['’]s note"
     r"|ethics (?:approval|statement)(?: \w+)*|consent (?:for|to) \w+(?: \w+)*|abbreviations"
-    r"|open access|rights and permissions|licen[cs]e|copyright(?: \w+)*|legal notice"
+    r"|open access|rights and permissions|licen[cs]e|copyright(?: (?:notice|statement))?"
+    r"|legal notice"
     r"|declarations|orcid(?: \w+)*|keywords|author affiliations|citation)\W*$",
     re.I,
 )
@@ -43,7 +46,18 @@ _CITED = re.compile(
     r"|\bpp\.|\bvol\.|\bet al\b",
     re.I,
 )
-MAX_ENTRY_WORDS, LOOK_AHEAD = 60, 4
+MAX_ENTRY_WORDS, LOOK_AHEAD = 40, 4
+#: So many paragraphs in a row that are no references end the list.
+MAX_STRAYS = 2
+
+
+#: Which kinds of paragraphs take the kind of their section.
+_PLACED = {
+    "prose": frozenset[str](),
+    "toc": frozenset({"prose", "list", "formula"}),
+    "boilerplate": frozenset({"prose", "list", "formula"}),
+    "reference": frozenset({"prose", "list", "formula", "caption"}),
+}
 
 
 class Sections:
@@ -52,6 +66,7 @@ class Sections:
     def __init__(self) -> None:
         self._kind = "prose"
         self._heading: Paragraph | None = None
+        self._strays = 0
 
     def place(self, paragraphs: list[Paragraph]) -> list[Paragraph]:
         """The `paragraphs` of a page, each with the kind of the section in which it stands."""
@@ -65,9 +80,11 @@ class Sections:
             return self._enter(paragraph, following)
         if self._kind == "toc" and not _in_contents(paragraph):
             self._kind = "prose"
-        if self._kind == "reference" and _is_too_long(paragraph):
-            self._kind = "prose"
-        if self._kind != "prose" and paragraph.kind in ("prose", "list", "formula"):
+        if self._kind == "reference":
+            self._strays = self._strays + 1 if _is_stray(paragraph) else 0
+            if self._strays == MAX_STRAYS:
+                self._kind = "prose"
+        if paragraph.kind in _PLACED[self._kind]:
             return paragraph._replace(kind=self._kind)
         return paragraph
 
@@ -76,7 +93,7 @@ class Sections:
         if kind == "reference" and not _are_entries(following[:LOOK_AHEAD]):
             return heading  # e.g. the head of a column of a table
         if kind != "prose":
-            self._kind, self._heading = kind, heading
+            self._kind, self._heading, self._strays = kind, heading, 0
             return heading._replace(kind="heading")
         if self._kind == "toc" and _ENTRY_END.search(heading.text):
             return heading._replace(kind="toc")
@@ -106,7 +123,8 @@ def _are_entries(paragraphs: list[Paragraph]) -> bool:
     return not paragraphs or any(_CITED.search(paragraph.text) for paragraph in paragraphs)
 
 
-def _is_too_long(paragraph: Paragraph) -> bool:
+def _is_stray(paragraph: Paragraph) -> bool:
+    """Whether a paragraph is none of a list of references; a part of one entry may look so."""
     words = len(paragraph.text.split())
     return words > MAX_ENTRY_WORDS and not _CITED.search(paragraph.text)
 

@@ -26,6 +26,8 @@ from edgehybrid.errors import DamagedDocument, DocumentError, DocumentTooLarge
 START_SECONDS, PAGE_SECONDS = 60.0, 15.0
 #: So many lines are taken from the child before they are asked for.
 AHEAD = 32
+#: How often, in seconds, a listener that waits for its lines to be taken looks whether to stop.
+LOOK_UP_SECONDS = 0.2
 
 #: The child finds modules where this process does, never in the current folder: a folder of
 #: documents may hold files that are named like modules.
@@ -52,21 +54,19 @@ class Child:
             stderr=subprocess.DEVNULL,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        self._finalizer = weakref.finalize(self, _end, self._process)
+        closed = threading.Event()
+        self._finalizer = weakref.finalize(self, _end, self._process, closed)
         self._lines: queue.Queue[bytes] = queue.Queue(AHEAD)
         _send_password(self._process, order.password)
         assert self._process.stdout is not None
         listener = threading.Thread(
-            target=_listen, args=(self._process.stdout, self._lines), daemon=True
+            target=_listen, args=(self._process.stdout, self._lines, closed), daemon=True
         )
         listener.start()
 
     def close(self) -> None:
         """End the process; a second call does nothing."""
         self._finalizer()
-        with suppress(queue.Empty):
-            while True:  # room for the listener to put its last line
-                self._lines.get_nowait()
 
     def messages(self) -> Iterator[Header | PageText]:
         """Yield what the child reads; pages that it cannot give any more are not readable.
@@ -140,14 +140,26 @@ def _send_password(process: subprocess.Popen[bytes], password: str | None) -> No
         process.stdin.flush()
 
 
-def _listen(stream: IO[bytes], lines: queue.Queue[bytes]) -> None:
+def _listen(stream: IO[bytes], lines: queue.Queue[bytes], closed: threading.Event) -> None:
     with stream:
-        while line := stream.readline(MAX_LINE):
-            lines.put(line)
-    lines.put(b"")
+        line = b"any"
+        while line and not closed.is_set():
+            line = stream.readline(MAX_LINE)
+            _put(line, lines, closed)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _put(line: bytes, lines: queue.Queue[bytes], closed: threading.Event) -> None:
+    waiting = True
+    while waiting and not closed.is_set():
+        try:
+            lines.put(line, timeout=LOOK_UP_SECONDS)
+            waiting = False
+        except queue.Full:
+            continue
+
+
+def _end(process: subprocess.Popen[bytes], closed: threading.Event) -> None:
+    closed.set()
     process.kill()
     process.wait()
     if process.stdin is not None:

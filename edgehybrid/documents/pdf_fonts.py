@@ -12,9 +12,9 @@ import pypdfium2.raw as pdfium
 from edgehybrid.documents.layout import BOLD, FORMULA, ITALIC, MONO
 
 _STYLES = (
-    (BOLD, re.compile(r"bold|black|heavy|demi|cmbx|sfbx|-bd|-medi$|-b$|\.b$", re.I)),
-    (ITALIC, re.compile(r"ital|obli|cmti|slant|cmsl|-it$|\.i$", re.I)),
-    (MONO, re.compile(r"mono|courier|consol|typewriter|cmtt|sftt|cmsltt|menlo", re.I)),
+    (BOLD, re.compile(r"bold|black|heavy|demi|cmbx|cmb\d|sfbx|-bd|-medi|-b$|\.bi?$", re.I)),
+    (ITALIC, re.compile(r"ital|obli|cmti|slant|cmsl|-it$|\.b?i$", re.I)),
+    (MONO, re.compile(r"mono|nimbusmon|courier|consol|typewriter|cmtt|sftt|cmsltt|menlo", re.I)),
     (FORMULA, re.compile(r"math|cmmi|cmsy|cmex|msam|msbm|symbol|eufm|mtmi|mtsy", re.I)),
 )
 #: Bits of the flags of a PDF font descriptor (ISO 32000-1, table 123).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from operator import attrgetter
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -18,6 +17,7 @@ from edgehybrid.documents.pdf_words import (
     Word,
     adjoin,
     main_direction,
+    main_word,
     rotated,
     upright,
     without_marks,
@@ -42,9 +42,6 @@ class PdfiumError(Exception):
         self.needs_password = code == pdfium.FPDF_ERR_PASSWORD
 
 
-_HEIGHT_OF = attrgetter("height")
-
-
 class PdfiumFile:
     """An open PDF file that reads pages by number.
 
@@ -61,11 +58,17 @@ class PdfiumFile:
         self.page_count = int(pdfium.FPDF_GetPageCount(self._document))
 
     def close(self) -> None:
-        """Close the file."""
-        pdfium.FPDF_CloseDocument(self._document)
+        """Close the file; a second call does nothing."""
+        if self._document:
+            pdfium.FPDF_CloseDocument(self._document)
+        self._document = None
 
     def read(self, number: int) -> RawPage:
-        """The text of page `number` (1-based), or a page with a `fault`."""
+        """The text of page `number` (1-based), or a page with a `fault`.
+
+        Raises:
+            PdfiumError: the file was changed or removed since it was opened.
+        """
         if self._pages_read == PAGES_PER_OPENING:
             self.close()
             self._document, self._pages_read = self._open(), 0
@@ -112,14 +115,14 @@ class PdfiumFile:
 
     def _run(self, textpage: Any, words: list[Word]) -> Run:
         first, last = words[0], words[-1]
-        tallest = max(words, key=_HEIGHT_OF)
-        size, style = self._fonts.at(textpage, tallest.last)
+        main = main_word(words)
+        size, style = self._fonts.at(textpage, main.last)
         if len(words) > 1:  # a style is the run's only if its two ends have it
             style &= (
                 self._fonts.at(textpage, first.last)[1] & self._fonts.at(textpage, last.last)[1]
             )
-        text = " ".join(without_marks(words, tallest)).replace(LINE_HYPHEN, "-")
-        return Run(first.left, last.right, tallest.base, tallest.height, size, style, text)
+        text = " ".join(without_marks(words)).replace(LINE_HYPHEN, "-")
+        return Run(first.left, last.right, main.base, main.height, size, style, text)
 
 
 def _survey(page: Any) -> tuple[int, bool]:

@@ -76,8 +76,13 @@ def read_order(order: Order, on_page: Callable[[int], None]) -> Iterator[Header 
         header = _header(order, file.page_count)
         yield header
         found = _Found()
-        yield from lay_out(_raw_pages(file, header, found, on_page))
+        for page in lay_out(_raw_pages(file, header, found, on_page)):
+            found.add(page)
+            yield page
         found.check(order, header)
+    except PdfiumError as error:
+        what = "it was changed or removed while it was read"
+        raise damaged(order.name, what, readable=False) from error
     finally:
         file.close()
 
@@ -135,7 +140,7 @@ def _raw_pages(
     for number in range(header.first, header.last + 1):
         on_page(number)
         page = file.read(number)
-        found.add(page)
+        found.add_raw(page)
         yield page
 
 
@@ -143,18 +148,24 @@ class _Found:
     """What was found on the pages so far, to tell at the end why there is no text."""
 
     def __init__(self) -> None:
-        self._pages_with_text = 0
+        self._with_text = 0
+        self._with_images: set[int] = set()
         self._pictures: list[int] = []
         self._faults: list[str] = []
 
-    def add(self, page: RawPage) -> None:
-        words = sum(len(run.text.split()) for run in page.runs) + len(page.rotated.split())
+    def add_raw(self, page: RawPage) -> None:
         if page.fault:
             self._faults.append(f"page {page.number}: {page.fault}")
-        elif page.images and words < MIN_SCAN_WORDS:
+        if page.images:
+            self._with_images.add(page.number)
+
+    def add(self, page: PageText) -> None:
+        words = sum(len(block.text.split()) for block in page.blocks)
+        has_images = page.number in self._with_images
+        if words >= (MIN_SCAN_WORDS if has_images else 1):
+            self._with_text += 1
+        elif has_images:
             self._pictures.append(page.number)
-        elif words:
-            self._pages_with_text += 1
 
     def check(self, order: Order, header: Header) -> None:
         """Raise if no page had text.
@@ -163,7 +174,7 @@ class _Found:
             DamagedDocument: none could be read.
             NoText: there is none.
         """
-        if self._pages_with_text:
+        if self._with_text:
             return
         if self._faults and not self._pictures:
             what = f"none of its pages can be read ({self._faults[0]})"

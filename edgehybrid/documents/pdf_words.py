@@ -130,23 +130,38 @@ def rotated(words: list[Word], main: int) -> str:
     return " ".join(word.text for word in words if word.direction != main)
 
 
-def without_marks(words: list[Word], tallest: Word) -> Iterator[str]:
-    """The texts of `words`, less the marks of notes that stand alone."""
-    low, base = RAISED * tallest.height, tallest.base
-    before = ""
+def main_word(words: list[Word]) -> Word:
+    """A word of the height that most characters have; bullets and small capitals differ."""
+    first = words[0]
+    if all(word.height == first.height for word in words):
+        return first
+    characters: Counter[float] = Counter()
     for word in words:
-        raised = word.height < low and word.base > base
-        if not (raised and before[-1:].isalpha() and _MARK.match(word.text)):
+        characters[round(word.height)] += len(word.text)
+    usual = characters.most_common(1)[0][0]
+    return next(word for word in words if round(word.height) == usual)
+
+
+def without_marks(words: list[Word]) -> Iterator[str]:
+    """The texts of `words`, less the marks of notes that stand alone after a word."""
+    before = None
+    for word in words:
+        if before is None or not _is_mark(before, word):
             yield word.text
-        before = word.text
+        before = word
+
+
+def _is_mark(before: Word, word: Word) -> bool:
+    raised = word.height < RAISED * before.height and word.base > before.base + 0.1 * before.height
+    return raised and before.text[-1:].isalpha() and bool(_MARK.match(word.text))
 
 
 def adjoin(word: Word, following: Word) -> bool:
     """Whether `following` continues the run that ends with `word`."""
     gap = following.left - word.right
     height, height2 = word.height, following.height
-    lower, upper = (height, height2) if height < height2 else (height2, height)
-    if not -0.5 * lower < gap < MAX_GAP * upper or word.text[-1:] == LINE_HYPHEN:
+    lower = height if height < height2 else height2
+    if not -0.5 * lower < gap < MAX_GAP * (height + height2) / 2 or word.text[-1:] == LINE_HYPHEN:
         return False
     if word.base == following.base:
         return True

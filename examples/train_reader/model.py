@@ -40,7 +40,7 @@ class Config:
     router_hidden_size: int = 64
     router_sinks: int = 4
     router_window: int = 64
-    router_budget: int = 128
+    router_budget: int = 64
     rms_norm_eps: float = 1e-5
     vector_size: int = 256
     context_size: int = 64

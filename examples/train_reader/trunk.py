@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 log = logging.getLogger("train_reader")
 
-LANES, LENGTH, WINDOWS = 8, 1024, 8
+LANES, LENGTH, WINDOWS = 16, 512, 16
 TEACH_WEIGHT, PICK_WEIGHT = 4.0, 0.5
 
 
@@ -35,6 +35,27 @@ def sentence_pools(h: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
     return (total - before) / size, h[last]
 
 
+def make_optimisers(model: Reader) -> list[torch.optim.Optimizer]:
+    """Muon for the layers' matrices, AdamW for the rest; `peak` is each group's highest rate.
+
+    The embedding starts from a good place (the bag of words), so it moves slowly.
+    """
+    matrices, rest = [], []
+    for name, p in model.named_parameters():
+        if p is model.embed_tokens.weight:
+            continue
+        square = p.dim() == 2 and name.startswith("layers.") and min(p.shape) > 16
+        (matrices if square else rest).append(p)
+    muon = torch.optim.Muon(
+        [{"params": matrices, "peak": 8e-4}], weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+    )
+    groups = [
+        {"params": rest, "peak": 5e-4},
+        {"params": [model.embed_tokens.weight], "peak": 2e-4, "weight_decay": 0.0},
+    ]
+    return [muon, torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.01)]
+
+
 class Trainer:
     """Model, optimisers, lanes and step: all that a resumed run needs."""
 
@@ -46,20 +67,14 @@ class Trainer:
         self.vectors = torch.from_numpy(taught["vectors"])
         self.row = np.full(len(corpus.ends), -1, dtype=np.int64)
         self.row[taught["index"]] = np.arange(len(taught["index"]))
-        matrices, rest = [], []
-        for name, p in model.named_parameters():
-            square = p.dim() == 2 and name.startswith("layers.") and min(p.shape) > 16
-            (matrices if square else rest).append(p)
-        self.optimisers = [
-            torch.optim.Muon(matrices, lr=0.0, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(rest, lr=0.0, betas=(0.9, 0.98), weight_decay=0.01),
-        ]
+        self.optimisers = make_optimisers(model)
 
     def _rates(self) -> None:
         warm = min(1.0, (self.step + 1) / 100)
         shape = warm * min(1.0, 1.5 * (1 - self.step / self.steps) + 0.01)
-        for optimiser, rate in zip(self.optimisers, (2.5e-3, 1.2e-3), strict=True):
-            optimiser.param_groups[0]["lr"] = rate * shape
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * shape
 
     def _router(self) -> tuple[int, float]:
         """Far budget and exploration noise: from everything to the target, from 1 to 0."""

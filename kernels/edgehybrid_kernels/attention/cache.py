@@ -1,0 +1,132 @@
+"""What streaming attention remembers: one array of slots per kv head, allocated once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgehybrid_kernels.checks import Floats
+from edgehybrid_kernels.errors import KernelError
+
+# Slots are padded to pairs of the widest vectors, so that kernels never meet a ragged end.
+_SLOT_MULTIPLE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class RoutedCache:
+    """Slots in the order [sinks | window ring | routed], S = sinks + window + budget of them.
+
+    Regions fill from their first slot and never shrink, so the occupied slots are a prefix of S.
+    A token at position p >= sinks is in ring slot (p - sinks) mod window while it is in the window.
+    Keys are stored with the head dimension outermost, (Hk, Dh, padded S), so that a kernel finds
+    the same dimension of neighbouring slots in one vector; ``keys`` is the view of it one expects.
+
+    Attributes:
+        keys: (Hk, S, Dh) float32.
+        values: (Hk, S, Dh) float32.
+        bias: (Hk, S) float32: 0, log sigmoid(score) where routed, -inf where empty.
+        score: (Hk, S) float32, 0 where empty.
+        position: (Hk, S) int64, -1 where empty.
+        heap: (Hk, budget) int32: routed slots as a binary min-heap on (score, then later first).
+        n_routed: (Hk,) int64: the length of each heap.
+        seen: (1,) int64: tokens read so far, the position of the next one.
+        sinks: first tokens of the stream, never evicted.
+        window: last tokens, at least 1.
+        budget: routed tokens per kv head.
+    """
+
+    keys: Floats
+    values: Floats
+    bias: Floats
+    score: Floats
+    position: npt.NDArray[np.int64]
+    heap: npt.NDArray[np.int32]
+    n_routed: npt.NDArray[np.int64]
+    seen: npt.NDArray[np.int64]
+    sinks: int
+    window: int
+    budget: int
+
+    @classmethod
+    def alloc(
+        cls, n_kv_heads: int, head_dim: int, sinks: int, window: int, budget: int
+    ) -> RoutedCache:
+        """An empty cache.
+
+        Raises:
+            KernelError: a size is out of range.
+        """
+        lowest = {"n_kv_heads": 1, "head_dim": 1, "sinks": 0, "window": 1, "budget": 0}
+        for (name, low), value in zip(
+            lowest.items(), (n_kv_heads, head_dim, sinks, window, budget), strict=True
+        ):
+            if value < low:
+                raise KernelError(f"{name} is {value}, expected at least {low}")
+        slots = sinks + window + budget
+        padded = padded_slots(slots)
+        keys = np.zeros((n_kv_heads, head_dim, padded), np.float32)
+        bias = np.full((n_kv_heads, padded), -np.inf, np.float32)
+        return cls(
+            keys=keys.transpose(0, 2, 1)[:, :slots],
+            values=np.zeros((n_kv_heads, slots, head_dim), np.float32),
+            bias=bias[:, :slots],
+            score=np.zeros((n_kv_heads, slots), np.float32),
+            position=np.full((n_kv_heads, slots), -1, np.int64),
+            heap=np.zeros((n_kv_heads, budget), np.int32),
+            n_routed=np.zeros(n_kv_heads, np.int64),
+            seen=np.zeros(1, np.int64),
+            sinks=sinks,
+            window=window,
+            budget=budget,
+        )
+
+    @property
+    def n_kv_heads(self) -> int:
+        """Hk."""
+        return int(self.values.shape[0])
+
+    @property
+    def head_dim(self) -> int:
+        """Dh."""
+        return int(self.values.shape[2])
+
+    @property
+    def slots(self) -> int:
+        """S, the most tokens a query can see."""
+        return int(self.values.shape[1])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes allocated, padding included; the same before and after any number of tokens."""
+        return sum(_owner(array).nbytes for array in self.tensors().values())
+
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything that has to be saved, by name; assign into these arrays to restore."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+    def reset(self) -> None:
+        """Forgets all tokens."""
+        for name, array in self.tensors().items():
+            array[...] = {"bias": -np.inf, "position": -1}.get(name, 0)
+
+    def copy(self) -> RoutedCache:
+        """An independent cache with the same content."""
+        twin = self.alloc(self.n_kv_heads, self.head_dim, self.sinks, self.window, self.budget)
+        for name, array in twin.tensors().items():
+            array[...] = self.tensors()[name]
+        return twin
+
+
+def padded_slots(slots: int) -> int:
+    """How many slots are allocated for so many."""
+    return -(-slots // _SLOT_MULTIPLE) * _SLOT_MULTIPLE
+
+
+def _owner(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array

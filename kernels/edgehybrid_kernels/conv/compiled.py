@@ -1,0 +1,108 @@
+"""Causal convolution with Numba: channels in vectors, tokens in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgehybrid_kernels import threads
+from edgehybrid_kernels.checks import Floats
+from edgehybrid_kernels.conv import check
+from edgehybrid_kernels.jit import BOOL, INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.simd import (
+    FLOAT_BYTES,
+    LANES,
+    fma,
+    load_first,
+    load_scalar,
+    store_first,
+    store_scalar,
+)
+from edgehybrid_kernels.vmath import silu as silu_of
+
+# x, weight, bias, state, out, taps (scratch: weight transposed), silu, first, last
+_SIGNATURE = (
+    read_only(2),
+    read_only(2),
+    read_only(1),
+    writable(2),
+    writable(2),
+    writable(2),
+    BOOL,
+    INT,
+    INT,
+)
+# Of one core of a Zen 4 server; it only decides whether a call is worth a second thread.
+_MICROSECONDS_PER_INPUT = 0.0008
+
+
+def causal_conv(
+    x: Floats, weight: Floats, bias: Floats, state: Floats, out: Floats, *, silu: bool
+) -> None:
+    """See :class:`edgehybrid_kernels.conv.CausalConv`; bit-identical however x is cut."""
+    tokens, channels, taps = check(x, weight, bias, state, out)
+    scratch = np.empty((taps, channels), np.float32)
+    threads.run(
+        conv_kernel,
+        (x, weight, bias, state, out, scratch, silu),
+        units=-(-channels // LANES),
+        work=tokens * channels * _MICROSECONDS_PER_INPUT,
+    )
+
+
+@helper
+def _transpose(weight: int, taps: int, n_taps: int, channels: int, first: int, last: int) -> None:
+    """weight (C, K) -> taps (K, C), so that one tap of neighbouring channels is one vector."""
+    for channel in range(first, last):
+        for tap in range(n_taps):
+            value = load_scalar(weight + (channel * n_taps + tap) * FLOAT_BYTES)
+            store_scalar(taps + (tap * channels + channel) * FLOAT_BYTES, value)
+
+
+@helper
+def _move_state(
+    x: int, row: int, tokens: int, state: int, width: int, kept: int, span: Any
+) -> None:
+    """Shifts in the last inputs, oldest first, so that no row is read after it was replaced."""
+    first, last = span
+    for index in range(kept):
+        source = x + (tokens - kept + index) * row
+        if tokens + index < kept:
+            source = state + (tokens + index) * width
+        for channel in range(first, last, LANES):
+            at = channel * FLOAT_BYTES
+            store_first(
+                state + index * width + at, load_first(source + at, last - channel), last - channel
+            )
+
+
+@kernel(*_SIGNATURE)
+def conv_kernel(
+    x: Any, weight: Any, bias: Any, state: Any, out: Any, taps: Any, silu: bool,
+    first: int, last: int,
+) -> None:  # fmt: skip
+    """Vectors first..last-1 of channels, every token."""
+    tokens, channels = x.shape
+    n_taps = weight.shape[1]
+    width = channels * FLOAT_BYTES
+    x_at, x_row = x.ctypes.data, x.strides[0]
+    state_at, taps_at, bias_at = state.ctypes.data, taps.ctypes.data, bias.ctypes.data
+    first, last = first * LANES, min(last * LANES, channels)
+    _transpose(weight.ctypes.data, taps_at, n_taps, channels, first, last)
+    for token in range(tokens):
+        out_at = out.ctypes.data + token * out.strides[0]
+        for channel in range(first, last, LANES):
+            at = channel * FLOAT_BYTES
+            lanes = last - channel
+            total = load_first(bias_at + at, lanes)
+            for tap in range(n_taps):
+                source = x_at + (token + tap - n_taps + 1) * x_row
+                if token + tap < n_taps - 1:
+                    source = state_at + (token + tap) * width
+                of_tap = load_first(taps_at + tap * width + at, lanes)
+                total = fma(of_tap, load_first(source + at, lanes), total)
+            if silu:
+                total = silu_of(total)
+            store_first(out_at + at, total, lanes)
+    _move_state(x_at, x_row, tokens, state_at, width, n_taps - 1, (first, last))
