@@ -84,7 +84,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     required = {"name", "family", "model", "layers", "head", "router", "files"}
     missing = sorted(required - manifest.keys())
     if missing or not isinstance(manifest["files"], dict):
-        raise BundleDamaged(f"{path} lacks {', '.join(missing) or 'files'}; export the bundle again")
+        raise BundleDamaged(
+            f"{path} lacks {', '.join(missing) or 'files'}; export the bundle again"
+        )
     return manifest
 
 

@@ -61,7 +61,7 @@ def test_huge_manifest(bundle: Path) -> None:
 
 def test_missing_file(bundle: Path) -> None:
     (bundle / "weights.bin").unlink()
-    with pytest.raises(BundleDamaged, match="weights.bin is missing"):
+    with pytest.raises(BundleDamaged, match=r"weights\.bin is missing"):
         open_bundle(bundle)
 
 

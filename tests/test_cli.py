@@ -108,7 +108,10 @@ def test_interrupt(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_text("\n\n".join(STORY.replace("river", f"river {i}") for i in range(20_000)))
     process = subprocess.Popen(
-        [*COMMAND, "summarize", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "summarize", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     time.sleep(3)
     process.send_signal(signal.SIGINT)

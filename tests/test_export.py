@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkpoints import random_reader
+from safetensors.numpy import load_file, save_file
+
+import edgehybrid
 from edgehybrid_export import CheckpointError, ExportError, export
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families import read_model
 from edgehybrid_export.linear import quantise_int4, quantise_rows
 from edgehybrid_export.reference import residuals
 from edgehybrid_export.validate import run_residuals
-from safetensors.numpy import load_file, save_file
-
-import edgehybrid
 
 AWKWARD = [
     {},

@@ -29,8 +29,8 @@ def test_split_covers_all_in_order(costs: list[float], parts: int) -> None:
 
 
 def test_split_balances() -> None:
-    assert split_evenly([1, 1, 1, 1], 2) == [range(0, 2), range(2, 4)]
-    assert split_evenly([9, 1, 1, 1], 2) == [range(0, 1), range(1, 4)]
+    assert split_evenly([1, 1, 1, 1], 2) == [range(2), range(2, 4)]
+    assert split_evenly([9, 1, 1, 1], 2) == [range(1), range(1, 4)]
 
 
 def _fills(count: int):

@@ -72,9 +72,7 @@ def _folder() -> str:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.integers(-5, 5), max_size=40), st.integers(0, 4), st.integers(0, 10)
-)
+@given(st.lists(st.integers(-5, 5), max_size=40), st.integers(0, 4), st.integers(0, 10))
 def test_eviction_times_are_the_cumulative_top(scores: list[int], sinks: int, budget: int) -> None:
     gone = eviction_times(np.array(scores, dtype=np.float64), sinks, budget)
     for now in range(sinks, len(scores)):
@@ -102,7 +100,9 @@ def test_chunked_scan_is_the_recurrence() -> None:
     for t in range(77):
         decay = (dt[:, t] * a).exp()[..., None, None]
         state = decay * state + dt[:, t, :, None, None] * b[:, t, None, :, None] * x[:, t, :, None]
-        torch.testing.assert_close(y[:, t], (c[:, t, None, :, None] * state).sum(2), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            y[:, t], (c[:, t, None, :, None] * state).sum(2), atol=1e-4, rtol=1e-4
+        )
     torch.testing.assert_close(end, state, atol=1e-4, rtol=1e-4)
 
 

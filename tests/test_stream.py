@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_chunked_is_whole(model: edgehybrid.Model, ids: np.ndarray, cuts: list[i
     wanted = whole.feed(ids)
     stream = model.stream()
     edges = [0, *sorted(cuts), TOKENS]
-    got = np.concatenate([stream.feed(ids[a:b]) for a, b in zip(edges, edges[1:], strict=False)])
+    got = np.concatenate([stream.feed(ids[a:b]) for a, b in pairwise(edges)])
     np.testing.assert_allclose(got, wanted, atol=2e-3)
     assert stream.position == whole.position == TOKENS
 

@@ -35,7 +35,11 @@ def _write(folder: Path, name: str, text: str) -> Path:
 
 
 def test_points_are_verbatim_in_order_with_pages(tmp_path: Path, model: edgehybrid.Model) -> None:
-    pages = [STORY, "A second page tells of the repairs that followed in the summer. " * 1, STORY[::1]]
+    pages = [
+        STORY,
+        "A second page tells of the repairs that followed in the summer. " * 1,
+        STORY[::1],
+    ]
     path = _write(tmp_path, "flood.txt", "\f".join(pages))
     summary = edgehybrid.summarize(path, points=3, model=model)
     assert len(summary.points) == 3
@@ -78,7 +82,9 @@ def test_progress_moves(tmp_path: Path, model: edgehybrid.Model) -> None:
 
 
 def test_document_and_path_agree(tmp_path: Path, model: edgehybrid.Model) -> None:
-    path = _write(tmp_path, "flood.md", f"# Flood\n\n{STORY}\n\n- An item of the list stands here.\n")
+    path = _write(
+        tmp_path, "flood.md", f"# Flood\n\n{STORY}\n\n- An item of the list stands here.\n"
+    )
     document = edgehybrid.open_document(path)
     assert [p.number for p in document.pages] == [1]
     assert document.sentences[0].kind == "heading"

@@ -33,8 +33,7 @@ def progress_bar() -> Iterator[Callable[[Progress], None] | None]:
         def show(progress: Progress) -> None:
             bar.update(
                 task,
-                description=f"page {progress.pages_read}"
-                + (f" of {progress.pages_total}" if progress.pages_total else ""),
+                description=f"page {progress.pages_read} of {progress.pages_total}",
                 completed=progress.pages_read,
                 total=progress.pages_total,
                 note=_note(progress),

@@ -53,7 +53,7 @@ def summarize(
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.summarize import summarize as run
 
-    with _source(file, password) as source, progress_bar() as progress:
+    with _source(file) as source, progress_bar() as progress:
         summary = run(
             source,
             words=words,
@@ -118,7 +118,7 @@ def _page_range(text: str | None) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _source(file: str, password: str | None) -> Iterator[str | Document]:
+def _source(file: str) -> Iterator[str | Document]:
     """The path, or what standard input holds: a PDF goes through a temporary file."""
     if file != "-":
         yield file

@@ -57,6 +57,11 @@ class Page(NamedTuple):
     text: str
 
 
+def count_words(text: str) -> int:
+    """Pieces between white space that hold a letter or figure."""
+    return sum(any(map(str.isalnum, piece)) for piece in text.split())
+
+
 @dataclass(frozen=True)
 class Document:
     """A document that was read whole into memory.
@@ -72,8 +77,32 @@ class Document:
 
     @property
     def words(self) -> int:
-        """The number of words, counted at white space."""
-        return sum(len(page.text.split()) for page in self.pages)
+        """The number of words; dot leaders and rules are none."""
+        return sum(count_words(page.text) for page in self.pages)
+
+    def only(self, first: int, last: int) -> Document:
+        """The pages `first` to `last` (1-based, both included) as a document of their own.
+
+        Raises:
+            RequestError: there is none of them.
+        """
+        from edgehybrid.errors import RequestError
+
+        def wanted(number: int) -> bool:
+            return first <= number <= last
+
+        pages = tuple(page for page in self.pages if wanted(page.number))
+        if not pages:
+            raise RequestError(
+                f"pages {first}-{last} were asked of {self.name}, which has {len(self.pages)}"
+            )
+        return Document(
+            name=self.name,
+            pages=pages,
+            sentences=tuple(s for s in self.sentences if wanted(s.page)),
+            pages_without_text=tuple(filter(wanted, self.pages_without_text)),
+            unreadable_pages=tuple(filter(wanted, self.unreadable_pages)),
+        )
 
     @classmethod
     def from_text(cls, text: str, *, name: str = "text") -> Document:

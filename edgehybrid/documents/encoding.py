@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgehybrid.documents.document import Sentence
+from edgehybrid.errors import BundleDamaged
 
 END_TOKENS = {"prose": "<|prose|>", "list": "<|item|>", "heading": "<|heading|>"}
 OTHER_END = "<|other|>"
@@ -25,20 +26,23 @@ def encode(
     tokenizer: Tokenizer, sentences: Sequence[Sentence]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Token ids (T,) int32 of all sentences, and the index (n,) int64 of each one's end token."""
-    ends = {
-        kind: tokenizer.token_to_id(END_TOKENS.get(kind, OTHER_END))
-        for kind in {s.kind for s in sentences}
-    }
-    encoded = tokenizer.encode_batch_fast(
-        [s.text for s in sentences], add_special_tokens=False
-    )
+    known = {kind: _id(tokenizer, token) for kind, token in END_TOKENS.items()}
+    other = _id(tokenizer, OTHER_END)
+    encoded = tokenizer.encode_batch_fast([s.text for s in sentences], add_special_tokens=False)
     pieces: list[int] = []
     last = np.empty(len(sentences), dtype=np.int64)
     for i, (sentence, one) in enumerate(zip(sentences, encoded, strict=True)):
         pieces += one.ids
         last[i] = len(pieces)
-        pieces.append(ends[sentence.kind])
+        pieces.append(known.get(sentence.kind, other))
     return np.array(pieces, dtype=np.int32), last
+
+
+def _id(tokenizer: Tokenizer, token: str) -> int:
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise BundleDamaged(f"the bundle's tokenizer.json has no token {token}")
+    return found
 
 
 def place_features(sentences: Sequence[Sentence]) -> NDArray[np.float32]:

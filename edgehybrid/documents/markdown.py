@@ -8,13 +8,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from edgehybrid.documents.document import Block, PageText
-from edgehybrid.documents.text import in_section, section_after
+from edgehybrid.documents.text import clean, in_section, section_after
 
 
 def pages_of_markdown(text: str) -> Iterator[PageText]:
     """Yield the pages of `text`: a form feed starts a new page."""
     section = "prose"
-    for number, page in enumerate(text.split("\f"), start=1):
+    for number, page in enumerate(clean(text).split("\f"), start=1):
         blocks = []
         for block in _blocks(_without_front_matter(page) if number == 1 else page):
             section = section_after(section, block)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from edgehybrid.documents.document import Block, Document, PageText
+from edgehybrid.documents.document import Document, PageText
 from edgehybrid.errors import EmptyFile, NotFound, NotThisFormat, RequestError
 
 MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdown")
@@ -19,11 +19,11 @@ _SNIFF_BYTES = 4096
 
 @dataclass
 class PageSource:
-    """Pages as they are parsed; iterate once. `page_count` is None until it is known."""
+    """Pages as they are parsed; iterate once. `page_count` is how many will come."""
 
     name: str
     pages: Iterable[PageText]
-    page_count: int | None
+    page_count: int
 
     def __iter__(self) -> Iterator[PageText]:
         return iter(self.pages)
@@ -40,19 +40,6 @@ class PageSource:
         close = getattr(self.pages, "close", None)
         if close:
             close()
-
-    @classmethod
-    def of_document(cls, document: Document, pages: tuple[int, int] | None) -> PageSource:
-        """The pages of a document that was read before."""
-        by_page: dict[int, list[Block]] = {page.number: [] for page in document.pages}
-        for sentence in document.sentences:
-            by_page[sentence.page].append(Block(sentence.text, sentence.kind))
-        texts = [
-            PageText(n, tuple(blocks), readable=n not in document.unreadable_pages)
-            for n, blocks in by_page.items()
-        ]
-        kept = list(only(texts, pages))
-        return cls(document.name, kept, len(kept))
 
 
 def open_document(
@@ -93,7 +80,7 @@ def open_pages(
         from edgehybrid.documents.pdf import read_pdf
 
         source = read_pdf(file, password=password, pages=pages, damaged=damaged)
-        return PageSource(file.name, source, source.page_count)
+        return PageSource(file.name, source, source.last - source.first + 1)
     text = _decode(file)
     return open_text(text, file.name, pages, markdown=file.suffix.lower() in MARKDOWN_SUFFIXES)
 
@@ -109,15 +96,12 @@ def open_text(
     else:
         from edgehybrid.documents.text import pages_of_text as split
     every = list(split(text))
-    kept = list(only(every, pages))
-    if not kept:
-        raise RequestError(f"pages {pages} were asked of {name}, which has {len(every)}")
+    kept = [p for p in every if pages is None or pages[0] <= p.number <= pages[1]]
+    if pages and not kept:
+        raise RequestError(
+            f"pages {pages[0]}-{pages[1]} were asked of {name}, which has {len(every)}"
+        )
     return PageSource(name, kept, len(kept))
-
-
-def only(pages: Iterable[PageText], wanted: tuple[int, int] | None) -> Iterator[PageText]:
-    """Those of `pages` whose number is wanted."""
-    return (p for p in pages if wanted is None or wanted[0] <= p.number <= wanted[1])
 
 
 def _head(file: Path) -> bytes:

@@ -45,6 +45,8 @@ def is_quotable(text: str, kind: str) -> bool:
         return False
     if not MIN_WORDS <= len(text.split()) <= MAX_WORDS:
         return False
+    if kind == "prose" and text[0].islower():  # the rest of something a table or code cut in two
+        return False
     letters = sum(c.isalpha() or c.isspace() for c in text)
     return letters >= MIN_LETTERS * len(text) and bool(_ENDS.search(text))
 

@@ -20,12 +20,17 @@ _REFERENCES = re.compile(
 )
 _CONTENTS = re.compile(r"^(table of )?contents\W*$", re.I)
 _DOT_LEADER = re.compile(r"(\.\s?){4,}\s*\d+\s*$")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u200b\ufeff\u00ad]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u200b\ufeff\u00ad\u202a-\u202e]")
+
+
+def clean(text: str) -> str:
+    """`text` with plain line ends and without characters that only steer terminals or layout."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def pages_of_text(text: str) -> Iterator[PageText]:
     """Yield the pages of `text`: a form feed starts a new page."""
-    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = clean(text)
     wrapped = _is_wrapped(text)
     section = "prose"
     for number, page in enumerate(text.split("\f"), start=1):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from edgehybrid_kernels import Kernels, RoutedCache
 from numpy.typing import NDArray
 
 from edgehybrid.errors import BundleDamaged
 from edgehybrid.runtime.state import Cache, SsdState
+from edgehybrid_kernels import Kernels, RoutedCache
 
 Array = NDArray[np.float32]
 Buffers = dict[str, NDArray[Any]]
@@ -19,7 +19,9 @@ Buffers = dict[str, NDArray[Any]]
 class Mixer(Protocol):
     """What moves information between positions in one layer."""
 
-    width: int
+    @property
+    def width(self) -> int:
+        """Columns of `y`."""
 
     def buffers(self, chunk: int) -> Buffers:
         """Work space for chunks of up to `chunk` tokens; the names are those of the segments."""
@@ -43,6 +45,18 @@ class Ssd:
     n_groups: int
     norm_eps: float
     weights: dict[str, Array]
+
+    def __post_init__(self) -> None:
+        shapes = {
+            "conv_weight": (self.conv_dim, -1),
+            "conv_bias": (self.conv_dim,),
+            "norm": (self.width,),
+            **dict.fromkeys(("a", "d", "dt_bias"), (self.heads,)),
+        }
+        for name, shape in shapes.items():
+            found = self.weights[name].shape if name in self.weights else None
+            if found is None or len(found) != len(shape) or found[0] != shape[0]:
+                raise BundleDamaged(f"mixer weight {name} has shape {found}, expected {shape}")
 
     @property
     def width(self) -> int:
@@ -130,12 +144,10 @@ class Attention:
 
 def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
     """The mixer that one entry of the manifest's `layers` describes."""
-    kinds: dict[str, type[Ssd] | type[Attention]] = {"ssd": Ssd, "attention": Attention}
     fields = dict(layer)
     kind = fields.pop("mixer", None)
-    if kind not in kinds:
-        raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {sorted(kinds)}")
-    try:
-        return kinds[kind](**fields, **({"weights": weights} if kind == "ssd" else {}))
-    except TypeError as error:
-        raise BundleDamaged(f"the manifest's {kind} layer is wrong: {error}") from error
+    if kind == "ssd":
+        return Ssd(**fields, weights=weights)
+    if kind == "attention":
+        return Attention(**fields)
+    raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are 'attention', 'ssd'")

@@ -6,26 +6,29 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
-from edgehybrid_kernels import Kernels, load_kernels
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from edgehybrid.bundle import MIXERS, TOKENIZER, Bundle, open_bundle
+from edgehybrid.bundle import MANIFEST, MIXERS, TOKENIZER, Bundle, open_bundle
 from edgehybrid.errors import BundleDamaged, RequestError
 from edgehybrid.runtime.graph import Segment
 from edgehybrid.runtime.mixers import Mixer, make_mixer
 from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.runtime.workspace import Workspace
+from edgehybrid_kernels import Kernels, load_kernels
 
 Array = NDArray[np.float32]
 
 #: Tokens a chunk: long enough for the products to be efficient, short enough for the caches.
 CHUNK = 256
+#: Sentences whose features are in memory at a time.
+SCORED_TOGETHER = 1024
+Backend = Literal["auto", "numba", "numpy"]
 
 
 class Model:
@@ -34,25 +37,39 @@ class Model:
     Streams of one model take turns: each `feed` uses all of the model's threads.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None, kernels: str = "auto") -> None:
+    def __init__(
+        self, bundle: Bundle, *, threads: int | None = None, kernels: Backend = "auto"
+    ) -> None:
+        if kernels not in get_args(Backend):
+            known = ", ".join(get_args(Backend))
+            raise RequestError(f"kernels {kernels!r} is not one of {known}")
         self.bundle = bundle
         self.kernels: Kernels = load_kernels(kernels)
+        try:
+            self._load(bundle)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleDamaged(
+                f"{bundle.folder / MANIFEST} does not describe its files: "
+                f"{type(error).__name__} {error}; export the bundle again"
+            ) from error
+        self.lock = threading.Lock()
+        self._threads = threads or available_cores()
+        self._spaces: list[Workspace] = []
+
+    def _load(self, bundle: Bundle) -> None:
         fields = bundle.manifest["model"]
         self.hidden_size, self.vocab_size = int(fields["hidden_size"]), int(fields["vocab_size"])
+        self._step_costs = [float(cost) for cost in fields["step_costs"]]
         self.tokenizer = Tokenizer.from_file(str(bundle.file(TOKENIZER)))
         self.mixers = _load_mixers(bundle)
         count = len(self.mixers) + 1
         self.segments = [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
         self.head = SentenceHead(bundle)
-        self.lock = threading.Lock()
-        self._threads = threads or available_cores()
-        self._spaces: list[Workspace] = []
 
     @property
     def stages(self) -> list[range]:
         """Which steps (segment i, then mixer i) each thread does."""
-        costs = [float(c) for c in self.bundle.manifest["model"]["step_costs"]]
-        return split_evenly(costs, min(self._threads, len(costs)))
+        return split_evenly(self._step_costs, min(self._threads, len(self._step_costs)))
 
     @property
     def spaces(self) -> list[Workspace]:
@@ -60,8 +77,7 @@ class Model:
         if not self._spaces:
             count = len(self.stages) + (len(self.stages) > 1)
             self._spaces = [
-                Workspace(self.segments, self.mixers, self.hidden_size, CHUNK)
-                for _ in range(count)
+                Workspace(self.segments, self.mixers, self.hidden_size, CHUNK) for _ in range(count)
             ]
         return self._spaces
 
@@ -83,7 +99,10 @@ class SentenceHead:
         fields = bundle.manifest["head"]
         if fields.get("kind") != "sentences":
             raise BundleDamaged(f"the manifest's head is {fields.get('kind')!r}, not 'sentences'")
-        self.vector_size, self.context_size = int(fields["vector_size"]), int(fields["context_size"])
+        self.vector_size, self.context_size = (
+            int(fields["vector_size"]),
+            int(fields["context_size"]),
+        )
         self.end_tokens = np.array(fields["end_tokens"], dtype=np.int32)
         self._vectors = Segment(bundle.file("sentence.onnx"))
         self._scores = Segment(bundle.file("head.onnx"))
@@ -107,21 +126,26 @@ class SentenceHead:
         """
         chosen = vectors[quotable] if quotable.any() else vectors
         mean = chosen.mean(axis=0, keepdims=True)
-        feeds = {
-            "vector": np.ascontiguousarray(vectors[:, : self.vector_size]),
-            "context": np.ascontiguousarray(vectors[:, self.vector_size :]),
-            "place": place,
-            "mean": mean,
-            "last": np.ascontiguousarray(vectors[-1:, self.vector_size :]),
-        }
-        return self._scores.run(feeds)[0][:, 0]
+        last = np.ascontiguousarray(vectors[-1:, self.vector_size :])
+        scores = np.empty(len(vectors), dtype=np.float32)
+        for i in range(0, len(vectors), SCORED_TOGETHER):
+            rows = slice(i, i + SCORED_TOGETHER)
+            feeds = {
+                "vector": np.ascontiguousarray(vectors[rows, : self.vector_size]),
+                "context": np.ascontiguousarray(vectors[rows, self.vector_size :]),
+                "place": place[rows],
+                "mean": mean,
+                "last": last,
+            }
+            scores[rows] = self._scores.run(feeds)[0][:, 0]
+        return scores
 
 
 def load(
     path: str | os.PathLike[str] | None = None,
     *,
     threads: int | None = None,
-    kernels: str = "auto",
+    kernels: Backend = "auto",
 ) -> Model:
     """Load a bundle: the default reader if `path` is None.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Work = TypeVar("Work")
 Stage = Callable[[Work], None]
@@ -18,7 +18,8 @@ Stage = Callable[[Work], None]
 
 def split_evenly(costs: Sequence[float], parts: int) -> list[range]:
     """Cut indices 0..n-1 into at most `parts` runs of about equal summed cost."""
-    total, runs, begin, spent = sum(costs), [], 0, 0.0
+    runs: list[range] = []
+    total, begin, spent = sum(costs), 0, 0.0
     for i, cost in enumerate(costs):
         left = parts - len(runs)
         if i > begin and left > 1 and spent + cost / 2 > total * (len(runs) + 1) / parts:
@@ -48,7 +49,7 @@ def run_stages(
     _Pipeline(stages, spaces).run(fills)
 
 
-class _Pipeline:
+class _Pipeline(Generic[Work]):
     def __init__(self, stages: Sequence[Stage[Work]], spaces: Sequence[Work]) -> None:
         self.stages = stages
         self.free: queue.SimpleQueue[Work] = queue.SimpleQueue()

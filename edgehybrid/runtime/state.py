@@ -9,9 +9,10 @@ from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
-from edgehybrid_kernels import RoutedCache
 from numpy.typing import NDArray
 from typing_extensions import Self
+
+from edgehybrid_kernels import RoutedCache
 
 Array = NDArray[np.float32]
 

@@ -71,7 +71,11 @@ class Stream:
             run_stages(self._stages(emitted), spaces, fills)
         self._broken = False
         self.position += len(tokens)
-        return np.concatenate(emitted) if emitted else np.zeros((0, self._model.head.width), np.float32)
+        return (
+            np.concatenate(emitted)
+            if emitted
+            else np.zeros((0, self._model.head.width), np.float32)
+        )
 
     def _checked(self, ids: ArrayLike) -> NDArray[np.int32]:
         if self._broken:
@@ -81,7 +85,7 @@ class Stream:
             return np.zeros(0, dtype=np.int32)
         if tokens.ndim != 1 or tokens.dtype.kind not in "iu":
             raise RequestError(
-                f"token ids have shape {tokens.shape} and type {tokens.dtype}; expected (T,) integers"
+                f"token ids have shape {tokens.shape}, type {tokens.dtype}; expected (T,) integers"
             )
         low, high = int(tokens.min()), int(tokens.max())
         if low < 0 or high >= self._model.vocab_size:
@@ -138,7 +142,8 @@ class Stream:
         counts[0] += pool.count[0]
         rest = h[ends[-1] + 1 :]
         pool.total[:], pool.count[0] = rest.sum(axis=0), len(rest)
-        return sums / counts[:, None]
+        means: Array = sums / counts[:, None]
+        return means
 
 
 def _filler(chunk: NDArray[np.int32]) -> Callable[[Workspace], None]:

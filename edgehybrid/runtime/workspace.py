@@ -20,7 +20,9 @@ class Workspace:
     at a time. The residual stream alternates between two.
     """
 
-    def __init__(self, segments: Sequence[Segment], mixers: Sequence[Mixer], hidden: int, chunk: int):
+    def __init__(
+        self, segments: Sequence[Segment], mixers: Sequence[Mixer], hidden: int, chunk: int
+    ):
         self.chunk, self.length = chunk, 0
         self.ids = np.zeros(chunk, dtype=np.int32)
         self._segments = segments
@@ -38,7 +40,11 @@ class Workspace:
         self.mixed = [share("y", np.zeros((chunk, m.width), dtype=np.float32)) for m in mixers]
         self._ties: list[Buffers] = []
         for i in range(len(segments)):
-            ties: Buffers = {"ids": self.ids, "h": residual[i % 2], "present_h": residual[1 - i % 2]}
+            ties: Buffers = {
+                "ids": self.ids,
+                "h": residual[i % 2],
+                "present_h": residual[1 - i % 2],
+            }
             ties.update(self.mixing[i] if i < len(mixers) else {})
             ties.update({"y": self.mixed[i - 1]} if i else {})
             self._ties.append(ties)

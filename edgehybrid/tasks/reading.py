@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
-from edgehybrid.documents.document import Document, PageText, Sentence
+from edgehybrid.documents.document import Document, PageText, Sentence, count_words
 from edgehybrid.documents.encoding import encode
+from edgehybrid.documents.opening import PageSource
 from edgehybrid.documents.sentences import iter_sentences
 from edgehybrid.memory import peak_rss_bytes
 from edgehybrid.runtime.stream import Stream
-from tokenizers import Tokenizer
 
 #: Sentences a feed: some 4,000 tokens, so that progress moves and stages stay busy.
 BATCH = 128
@@ -22,10 +23,10 @@ BATCH = 128
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reading is. `pages_total` is None where the number is not known yet."""
+    """How far a reading is."""
 
     pages_read: int
-    pages_total: int | None
+    pages_total: int
     tokens: int
     seconds: float
     peak_rss_bytes: int | None
@@ -46,19 +47,18 @@ class Reading:
 
 
 def read(
-    pages: Iterable[PageText] | Document,
+    source: PageSource | Document,
     stream: Stream,
     tokenizer: Tokenizer,
     *,
-    pages_total: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Reading:
-    """Feed all sentences of `pages` to `stream`, in order, a batch at a time."""
+    """Feed all sentences of `source` to `stream`, in order, a batch at a time."""
     reading, began, parts = Reading(), time.monotonic(), []
-    if isinstance(pages, Document):
-        sentences: Iterator[Sentence] = _from_document(pages, reading)
+    if isinstance(source, Document):
+        total, sentences = len(source.pages), _from_document(source, reading)
     else:
-        sentences = iter_sentences(_count(pages, reading))
+        total, sentences = source.page_count, iter_sentences(_count(source, reading))
     for batch in _batches(sentences):
         ids, _ = encode(tokenizer, batch)
         parts.append(stream.feed(ids).astype(np.float16))
@@ -67,9 +67,7 @@ def read(
         reading.seconds = time.monotonic() - began
         if progress:
             progress(
-                Progress(
-                    reading.pages, pages_total, reading.tokens, reading.seconds, peak_rss_bytes()
-                )
+                Progress(reading.pages, total, reading.tokens, reading.seconds, peak_rss_bytes())
             )
     if parts:
         reading.vectors = np.concatenate(parts).astype(np.float32)
@@ -90,7 +88,7 @@ def _batches(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
 def _count(pages: Iterable[PageText], reading: Reading) -> Iterator[PageText]:
     for page in pages:
         reading.pages += 1
-        reading.words += sum(len(block.text.split()) for block in page.blocks)
+        reading.words += sum(count_words(block.text) for block in page.blocks)
         if not page.readable:
             reading.unreadable_pages.append(page.number)
         elif not page.blocks:

@@ -48,7 +48,9 @@ def select(
                 break
             continue
         bag = frozenset(texts[i].lower().split())
-        if _repeats(bag, bags) or (chosen and float((vectors[chosen] @ vectors[i]).max()) >= SAME_MEANING):
+        if _repeats(bag, bags) or (
+            chosen and float((vectors[chosen] @ vectors[i]).max()) >= SAME_MEANING
+        ):
             continue
         chosen.append(i)
         bags.append(bag)

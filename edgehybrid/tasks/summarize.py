@@ -17,6 +17,8 @@ from edgehybrid.memory import peak_rss_bytes
 from edgehybrid.tasks.reading import Progress, Reading, read
 from edgehybrid.tasks.select import select
 
+__all__ = ["Point", "Progress", "Stats", "Summary", "summarize"]
+
 if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
@@ -53,7 +55,7 @@ class Stats:
 
 @dataclass(frozen=True)
 class Summary:
-    """`points` in document order; `text` is their texts joined by spaces."""
+    """What a document says: `points` in document order, and where it comes from."""
 
     points: tuple[Point, ...]
     document: str
@@ -62,6 +64,7 @@ class Summary:
 
     @property
     def text(self) -> str:
+        """The points' texts, joined by spaces."""
         return " ".join(point.text for point in self.points)
 
 
@@ -96,38 +99,38 @@ def summarize(
         RequestError: `words`, `points`, `pages` or `budget` cannot be satisfied.
     """
     _check(words, points)
-    opened = _open(source, pages, password, damaged)
-    with opened:
-        from edgehybrid.runtime.model import Model, load
+    if isinstance(source, Document):
+        opened: PageSource | Document = source.only(*pages) if pages else source
+        return _summarize(opened, words, points, model, budget, progress)
+    with open_pages(source, pages=pages, password=password, damaged=damaged) as opened:
+        return _summarize(opened, words, points, model, budget, progress)
 
-        # loaded while the PDF is being parsed in a process of its own
-        loaded = model if isinstance(model, Model) else load(model)
-        stream = loaded.stream(budget=budget)
-        reading = read(
-            opened, stream, loaded.tokenizer, pages_total=opened.page_count, progress=progress
-        )
+
+def _summarize(
+    source: PageSource | Document,
+    words: int | None,
+    points: int | None,
+    model: Model | str | os.PathLike[str] | None,
+    budget: int | None,
+    progress: Callable[[Progress], None] | None,
+) -> Summary:
+    from edgehybrid.runtime.model import Model, load
+
+    # loaded here, while a PDF is already being parsed in a process of its own
+    loaded = model if isinstance(model, Model) else load(model)
+    stream = loaded.stream(budget=budget)
+    reading = read(source, stream, loaded.tokenizer, progress=progress)
     if not reading.sentences:
-        raise NoText(f"{opened.name}: no text on any of {reading.pages} pages")
+        raise NoText(f"{source.name}: no text on any of {reading.pages} pages")
     chosen = _choose(loaded, reading, words, points)
     stats = _stats(reading, stream)
-    return Summary(tuple(chosen), opened.name, loaded.bundle.name, stats)
+    return Summary(tuple(chosen), source.name, loaded.bundle.name, stats)
 
 
 def _check(words: int | None, points: int | None) -> None:
     for name, value in (("words", words), ("points", points)):
         if value is not None and value < 1:
             raise RequestError(f"{name} is {value}; ask for 1 or more")
-
-
-def _open(
-    source: str | os.PathLike[str] | Document,
-    pages: tuple[int, int] | None,
-    password: str | None,
-    damaged: bool,
-) -> PageSource:
-    if isinstance(source, Document):
-        return PageSource.of_document(source, pages)
-    return open_pages(source, pages=pages, password=password, damaged=damaged)
 
 
 def _choose(model: Model, reading: Reading, words: int | None, points: int | None) -> list[Point]:

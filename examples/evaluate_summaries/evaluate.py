@@ -1,4 +1,6 @@
-"""ROUGE of the reader and its peers: `python examples/evaluate_summaries/evaluate.py ../shared/data`.
+"""ROUGE of the reader and its peers, on documents with summaries.
+
+    python examples/evaluate_summaries/evaluate.py ../shared/data
 
 Every summary has the median length of its source's summaries. Rows: ROUGE-1 / 2 / L F1 with
 stemming, a source each, and their mean (macro). `--save` keeps the table as JSON.
@@ -18,12 +20,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "train_reader"))
 
-import data
 import peers
-from rouge import rouge
 
+import data
 import edgehybrid
 from edgehybrid.documents.document import Document
+from rouge import rouge
 
 Summariser = Callable[[dict[str, Any], Document, int], str]
 

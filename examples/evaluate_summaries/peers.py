@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-import data
 import numpy as np
 
+import data
 from edgehybrid.documents.document import Sentence
 
 Peer = Callable[[str, Sequence[Sentence], int], str]

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from model import Reader
-from prepare import Corpus
 from torch import Tensor
 from torch.nn import functional as F
+
+from model import Reader
+from prepare import Corpus
 
 log = logging.getLogger("train_reader")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from prepare import Corpus
 
 #: openstax, pmc_jats, qmsum, squality, tech_proposals

@@ -11,10 +11,10 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from edgehybrid_export import export
-from prepare import Corpus
 
 import edgehybrid
+from edgehybrid_export import export
+from prepare import Corpus
 
 log = logging.getLogger("train_reader")
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from batches import SOURCE_WEIGHTS
 from features import make_features
 from model import Config, Reader, SentenceHead
 from prepare import Corpus
-from torch import Tensor
 from trunk import pick_targets
 
 log = logging.getLogger("train_reader")
@@ -77,8 +78,7 @@ def fit_one(train: Documents, val: Documents, cfg: Config, seed: int) -> Sentenc
     for step in range(STEPS):
         optimiser.param_groups[0]["lr"] = 1.5e-3 * min(1, (step + 1) / 50) * (1 - step / STEPS)
         rows = [
-            random.choice(members[s])
-            for s in random.choice(len(members), BATCH, p=SOURCE_WEIGHTS)
+            random.choice(members[s]) for s in random.choice(len(members), BATCH, p=SOURCE_WEIGHTS)
         ]
         loss = torch.stack([divergence(head, train, i) for i in rows]).mean()
         optimiser.zero_grad()

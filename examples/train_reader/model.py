@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from routing import attention_bias
 from safetensors.torch import load_file, save_file
-from ssd import ssd_chunked
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from routing import attention_bias
+from ssd import ssd_chunked
 
 
 @dataclass(frozen=True)
@@ -253,8 +254,10 @@ class Reader(nn.Module):
     def sentence_vectors(self, means: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
         """Unit vectors (n, V) and contexts (n, C) from (n, hidden) means and end values."""
         joined = torch.cat([self.mean_norm(means), self.end_norm(ends)], -1)
-        vector, context = self.sentence_proj(joined).float().split(
-            [self.cfg.vector_size, self.cfg.context_size], -1
+        vector, context = (
+            self.sentence_proj(joined)
+            .float()
+            .split([self.cfg.vector_size, self.cfg.context_size], -1)
         )
         return F.normalize(vector, dim=-1, eps=1e-6), torch.tanh(context)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import data
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+import data
 from edgehybrid.documents.document import Sentence
 from edgehybrid.documents.encoding import END_TOKENS, OTHER_END, encode, place_features
 
@@ -45,7 +45,9 @@ class Corpus:
 
     def tokens(self, sentence: int) -> slice:
         """Where the tokens of one sentence, with its end token, stand in `ids`."""
-        return slice(int(self.ends[sentence - 1]) + 1 if sentence else 0, int(self.ends[sentence]) + 1)
+        return slice(
+            int(self.ends[sentence - 1]) + 1 if sentence else 0, int(self.ends[sentence]) + 1
+        )
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
@@ -100,7 +102,9 @@ def _flatten(rows: dict[str, list[dict[str, Any]]], tokenizer: Tokenizer) -> dic
             first.append(first[-1] + len(sentences))
             source.append(number)
     every = [row for name in data.SOURCES for row in rows[name]]
-    joined = {key: np.concatenate([r[key] for r in every]) for key in ("quotable", "soft", "oracle")}
+    joined = {
+        key: np.concatenate([r[key] for r in every]) for key in ("quotable", "soft", "oracle")
+    }
     return {
         "ids": np.concatenate(ids),
         "ends": np.concatenate(ends),

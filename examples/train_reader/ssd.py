@@ -1,12 +1,12 @@
 """The SSD scan of Mamba-2 in chunked matrix form (Dao and Gu 2024, arXiv 2405.21060, section 6).
 
-    x       (batch, T, heads, head_dim)   input of the scan
-    dt      (batch, T, heads)             step size, after softplus
-    a       (heads,)                      A, negative
-    b, c    (batch, T, d_state)           one group for all heads
-    state   (batch, heads, d_state, head_dim)
+x       (batch, T, heads, head_dim)   input of the scan
+dt      (batch, T, heads)             step size, after softplus
+a       (heads,)                      A, negative
+b, c    (batch, T, d_state)           one group for all heads
+state   (batch, heads, d_state, head_dim)
 
-    S_t = exp(dt_t a) S_{t-1} + dt_t b_t x_t^T        y_t = c_t S_t
+S_t = exp(dt_t a) S_{t-1} + dt_t b_t x_t^T        y_t = c_t S_t
 """
 
 from __future__ import annotations

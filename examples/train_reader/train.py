@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from bag import fit_bag
 from model import Config, Reader
 from prepare import Corpus, prepare
@@ -48,7 +49,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("data", type=Path, help="folder with train/, val/ and text/")
     parser.add_argument("out", type=Path, help="folder for everything that the run makes")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tokens", type=float, default=11e6, help="tokens for the trunk")
+    parser.add_argument("--tokens", type=float, default=14e6, help="tokens for the trunk")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from batches import Lane, Window
 from model import Mamba, Reader
 from prepare import Corpus
-from torch import Tensor
-from torch.nn import functional as F
 
 log = logging.getLogger("train_reader")
 
@@ -91,7 +91,9 @@ class Trainer:
         taught = rows >= 0
         cosine = (vector[taught] * self.vectors[rows[taught]].float()).sum(-1)
         quotable = torch.from_numpy(self.corpus.quotable[span])
-        target = pick_targets(*(torch.from_numpy(a[span]) for a in (self.corpus.soft, self.corpus.oracle)))
+        target = pick_targets(
+            *(torch.from_numpy(a[span]) for a in (self.corpus.soft, self.corpus.oracle))
+        )
         if target.sum() == 0:
             return (1 - cosine).sum(), torch.zeros(())
         place = torch.from_numpy(self.corpus.place[span])
@@ -109,7 +111,9 @@ class Trainer:
             ids[row, : len(window.ids)] = torch.from_numpy(window.ids)
         fresh = torch.tensor([w.fresh for w in windows])
         self.states = [
-            None if s is None else tuple(t.detach() * ~fresh.view(-1, *[1] * (t.dim() - 1)) for t in s)
+            None
+            if s is None
+            else tuple(t.detach() * ~fresh.view(-1, *[1] * (t.dim() - 1)) for t in s)
             for s in self.states
         ]
         return windows, ids, torch.tensor([len(w.ids) for w in windows])

@@ -29,8 +29,8 @@ class Checkpoint:
         if not path.is_file():
             raise CheckpointError(f"{path} is missing: a checkpoint needs safetensors weights")
         try:
-            self._file = safe_open(path, framework="numpy")
-            self._left = set(self._file.keys())
+            file: Any = safe_open(path, framework="numpy")
+            self._file, self._left = file, set(file.keys())
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from error
         self._names = frozenset(self._left)

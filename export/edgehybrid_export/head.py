@@ -1,7 +1,7 @@
 """The reader's head as two graphs: sentence vectors, and the scores of all sentences.
 
-    sentence      mean, end (n, hidden) -> vector (n, V), context (n, C)
-    head          vector, context, place, mean, last -> score (n, 1)
+sentence      mean, end (n, hidden) -> vector (n, V), context (n, C)
+head          vector, context, place, mean, last -> score (n, 1)
 """
 
 from __future__ import annotations

@@ -41,9 +41,7 @@ def scaled(graph: Graph, x: str, precision: str) -> Scaled:
     tiny = graph.constant(1e-20, "tiny")  # a row of zeros must not divide by zero
     largest = graph.node("Max", high, low, tiny)
     step, zero = _activation_grid(graph)
-    return Scaled(
-        graph.node("QuantizeLinear", graph.node("Div", x, largest), step, zero), largest
-    )
+    return Scaled(graph.node("QuantizeLinear", graph.node("Div", x, largest), step, zero), largest)
 
 
 def linear(graph: Graph, x: Scaled, weights: Linear, precision: str) -> str:
@@ -137,7 +135,9 @@ def quantise_int4(
     for shrink in np.linspace(1.0, 0.7, 16, dtype=np.float32):
         trial = signed * shrink / -8
         trial[trial == 0] = 1
-        error = np.square(np.clip(np.rint(parts / trial), -8, 7) * trial - parts).sum(-1, keepdims=True)
+        error = np.square(np.clip(np.rint(parts / trial), -8, 7) * trial - parts).sum(
+            -1, keepdims=True
+        )
         better = error < best
         best, scale = np.where(better, error, best), np.where(better, trial, scale)
     nibbles = (np.clip(np.rint(parts / scale), -8, 7) + 8).astype(np.uint8)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from edgehybrid_kernels import Kernels, RoutedCache, load_kernels
 from numpy.typing import NDArray
 
 from edgehybrid_export.spec import AttentionMixer, Layer, Linear, ModelSpec, Norm, SsdMixer
+from edgehybrid_kernels import Kernels, RoutedCache, load_kernels
 
 Array = NDArray[np.float32]
 
@@ -25,7 +25,8 @@ def residuals(spec: ModelSpec, ids: NDArray[np.int32]) -> list[Array]:
 
 def silu(x: Array) -> Array:
     """x * sigmoid(x), without overflow."""
-    return x * (0.5 * (1 + np.tanh(0.5 * x)))
+    y: Array = x * (0.5 * (1 + np.tanh(0.5 * x)))
+    return y
 
 
 def _apply(linear: Linear, x: Array) -> Array:
@@ -34,7 +35,9 @@ def _apply(linear: Linear, x: Array) -> Array:
 
 
 def _norm(norm: Norm, x: Array) -> Array:
-    return x / np.sqrt(np.square(x).mean(-1, keepdims=True) + norm.eps) * norm.weight
+    rms = np.sqrt(np.square(x).mean(-1, keepdims=True) + norm.eps)
+    y: Array = x / rms * norm.weight
+    return y
 
 
 def _mlp(layer: Layer, x: Array) -> Array:
@@ -64,7 +67,9 @@ def _ssd(kernels: Kernels, m: SsdMixer, x: Array) -> Array:
 
 def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
     keys = m.n_kv_heads * m.head_dim
-    q, k, v = np.split(_apply(m.qkv, x), [m.n_heads * m.head_dim, m.n_heads * m.head_dim + keys], -1)
+    q, k, v = np.split(
+        _apply(m.qkv, x), [m.n_heads * m.head_dim, m.n_heads * m.head_dim + keys], -1
+    )
     score = _apply(m.router.out, silu(_apply(m.router.hidden, x)))
     cache = RoutedCache.alloc(
         m.n_kv_heads,

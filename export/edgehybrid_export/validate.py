@@ -64,9 +64,7 @@ def _check_interface(path: Path, hidden: int) -> None:
         raise ValidationError(f"{path.name}: present_h has shape {shape}, expected ['T', {hidden}]")
 
 
-def _compare(
-    got: NDArray[np.float32], wanted: NDArray[np.float32], weights: str
-) -> dict[str, Any]:
+def _compare(got: NDArray[np.float32], wanted: NDArray[np.float32], weights: str) -> dict[str, Any]:
     if got.shape != wanted.shape:
         raise ValidationError(f"residuals have shape {got.shape}, expected {wanted.shape}")
     error = float(np.sqrt(np.square(got - wanted).mean()) / wanted.std())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from edgehybrid.documents.layout import BOLD, MONO, Line
-from edgehybrid.documents.layout_boilerplate import is_boilerplate
-from edgehybrid.documents.layout_kinds import Paragraph, classify
-from edgehybrid.documents.layout_sections import Sections
+from edgehybrid.documents.layout.boilerplate import is_boilerplate
+from edgehybrid.documents.layout.kinds import Paragraph, classify
+from edgehybrid.documents.layout.sections import Sections
 
 
 def line(text: str, *, size: float = 10, style: int = 0, cells: int = 1) -> Line:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edgehybrid.documents.layout import RawPage, Run
-from edgehybrid.documents.layout_columns import columns_in_order
-from edgehybrid.documents.layout_stream import lay_out
+from edgehybrid.documents.layout.columns import columns_in_order
+from edgehybrid.documents.layout.stream import lay_out
 
 WORDS = "alpha beta gamma delta epsilon zeta"
 

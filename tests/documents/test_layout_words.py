@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehybrid.documents.layout_words import Vocabulary, clean, join, join_lines, repair
+from edgehybrid.documents.layout.words import Vocabulary, clean, join, join_lines, repair
 
 
 def knowing(*lines: str) -> Vocabulary:

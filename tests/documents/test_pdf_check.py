@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from documents.pdf_files import (
+from documents.pdf.files import (
     HEADER,
     Text,
     assemble,
@@ -17,7 +17,7 @@ from documents.pdf_files import (
     update,
 )
 
-from edgehybrid.documents.pdf_check import MAX_INFLATED, check_format, check_whole
+from edgehybrid.documents.pdf.check import MAX_INFLATED, check_format, check_whole
 from edgehybrid.errors import DamagedDocument, DocumentTooLarge, EmptyFile, NotThisFormat
 
 PAGE = [Text(72, 700, "Some words stand on this page.")]

@@ -10,16 +10,16 @@ import time
 from pathlib import Path
 
 import pytest
-from documents.pdf_files import Text, simple
+from documents.pdf.files import Text, simple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehybrid.documents import pdf_child
 from edgehybrid.documents.document import KINDS, Block, PageText
+from edgehybrid.documents.pdf import child as pdf_child
 from edgehybrid.documents.pdf import read_pdf
-from edgehybrid.documents.pdf_child import Child
-from edgehybrid.documents.pdf_reader import Header, Order
-from edgehybrid.documents.pdf_wire import End, NotAMessageError, Reading, decode, encode
+from edgehybrid.documents.pdf.child import Child
+from edgehybrid.documents.pdf.reader import Header, Order
+from edgehybrid.documents.pdf.wire import End, NotAMessageError, Reading, decode, encode
 from edgehybrid.errors import DamagedDocument, DocumentError, DocumentTooLarge, NoText
 
 PAGES = 40
@@ -121,7 +121,7 @@ def test_nonsense_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.skipif(os.name != "posix", reason="signals and memory limits are tested on POSIX")
 def test_the_child_limits_its_memory() -> None:
     code = (
-        "from edgehybrid.documents.pdf_limits import limit_memory\n"
+        "from edgehybrid.documents.pdf.limits import limit_memory\n"
         "limit_memory(64 << 20)\n"
         "try:\n    bytearray(200 << 20)\n"
         "except MemoryError:\n    print('refused')\n"
@@ -135,10 +135,10 @@ def test_the_child_limits_its_memory() -> None:
 def test_the_child_ends_when_its_parent_is_killed(path: Path) -> None:
     code = (
         "import sys, time\n"
-        "from edgehybrid.documents import pdf_child\n"
-        "from edgehybrid.documents.pdf_reader import Order\n"
+        "from edgehybrid.documents.pdf import child as pdf_child\n"
+        "from edgehybrid.documents.pdf.reader import Order\n"
         "pdf_child._BOOT = 'import sys, json; sys.path[:] = json.loads(sys.argv.pop(1));'"
-        "'from edgehybrid.documents.pdf_limits import end_with_parent; import time;'"
+        "'from edgehybrid.documents.pdf.limits import end_with_parent; import time;'"
         "'sys.stdin.buffer.raw.read(4096); end_with_parent(); time.sleep(60)'\n"
         f"child = pdf_child.Child(Order({str(path)!r}))\n"
         "print(child._process.pid, flush=True)\n"
@@ -168,7 +168,7 @@ def _ends(pid: int) -> bool:
 
 def test_the_child_is_light() -> None:
     code = (
-        "import sys, edgehybrid.documents.worker\n"
+        "import sys, edgehybrid.documents.pdf.worker\n"
         "heavy = {'numpy', 'numba', 'onnxruntime', 'tokenizers', 'typer', 'sentencex'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

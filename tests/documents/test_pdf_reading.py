@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from documents.pdf_files import Text, assemble, column, content, objects, simple, stream
+from documents.pdf.files import Text, assemble, column, content, objects, simple, stream
 
 from edgehybrid.documents.document import PageText
 from edgehybrid.documents.pdf import read_pdf
@@ -141,7 +141,7 @@ def test_a_missing_file_and_a_strange_name(tmp_path: Path) -> None:
 
 
 def test_a_file_that_vanishes_while_it_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgehybrid.documents.pdf_pdfium.PAGES_PER_OPENING", 2)
+    monkeypatch.setattr("edgehybrid.documents.pdf.pdfium.PAGES_PER_OPENING", 2)
     path.write_bytes(simple(*[[Text(72, 700, f"Page {n} has words.")] for n in range(30)]))
     pages = read_pdf(path, isolated=False)
     assert pages.page_count == 30
@@ -153,5 +153,5 @@ def test_a_file_that_vanishes_while_it_is_read(path: Path, monkeypatch: pytest.M
 def test_opening_a_file_again_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = simple(*[[Text(72, 700, f"Page {n} has words.")] for n in range(30)])
     at_once = read(path, data)
-    monkeypatch.setattr("edgehybrid.documents.pdf_pdfium.PAGES_PER_OPENING", 4)
+    monkeypatch.setattr("edgehybrid.documents.pdf.pdfium.PAGES_PER_OPENING", 4)
     assert read(path, data) == at_once

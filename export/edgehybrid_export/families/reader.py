@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from tokenizers import Tokenizer
 
@@ -24,7 +26,10 @@ from edgehybrid_export.spec import (
 def read(ckpt: Checkpoint) -> ModelSpec:
     """Read layers and head as `examples/train_reader/model.py` names them."""
     kinds = ckpt.field("layer_types")
-    mixers = {"mamba": _mamba, "attention": _attention}
+    mixers: dict[str, Callable[[Checkpoint, str], SsdMixer | AttentionMixer]] = {
+        "mamba": _mamba,
+        "attention": _attention,
+    }
     for kind in kinds:
         if kind not in mixers:
             raise CheckpointError(f"layer_types holds {kind!r}, expected one of {sorted(mixers)}")
@@ -139,6 +144,7 @@ def _end_tokens(ckpt: Checkpoint) -> tuple[int, ...]:
     if size > ckpt.field("vocab_size"):
         raise CheckpointError(f"{path} has {size} tokens, the model {ckpt.field('vocab_size')}")
     ids = [tokenizer.token_to_id(token) for token in (*END_TOKENS.values(), OTHER_END)]
-    if None in ids:
+    found = tuple(i for i in ids if i is not None)
+    if len(found) < len(ids):
         raise CheckpointError(f"{path} lacks the end tokens {(*END_TOKENS.values(), OTHER_END)}")
-    return tuple(ids)
+    return found

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ctypes
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import pypdfium2.raw as pdfium
@@ -47,18 +48,27 @@ def _text(textpage: Any, count: int) -> str:
     return bytes(memoryview(buffer)[: written - 1]).decode("utf-16-le", "replace")
 
 
+def _utf16_positions(text: str) -> Sequence[int]:
+    """Where each character, and the end, stands in UTF-16, in which PDFium counts."""
+    if text.isascii() or max(text) <= "\uffff":
+        return range(len(text) + 1)
+    return [0, *accumulate(1 + (character > "\uffff") for character in text)]
+
+
 def words_of(textpage: Any) -> Iterator[Word]:
     """The words of an open text page, in the order in which they are drawn."""
     count = int(pdfium.FPDFText_CountChars(textpage))
     if count <= 0:
         return
     text = _text(textpage, count)
+    units = _utf16_positions(text)
     index_of = pdfium.FPDFText_GetCharIndexFromTextIndex
     direction = RIGHT
     for match in _WORD.finditer(text):
         first, word = match.start(), match[0]
         last = first + max(len(word.rstrip(LINE_HYPHEN)), 1) - 1
-        if len(text) != count:  # PDFium left characters out, so the numbering differs
+        first, last = units[first], units[last]
+        if units[-1] != count:  # PDFium left characters out, so the numbering differs
             first = max(index_of(textpage, first), 0)
             last = max(index_of(textpage, last), first)
         found = _word(textpage, first, last, word, direction)

@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from edgehybrid.documents.document import Block, PageText
 from edgehybrid.documents.layout import RawPage
-from edgehybrid.documents.layout_blocks import paragraphs_of
-from edgehybrid.documents.layout_flow import across, joined
-from edgehybrid.documents.layout_kinds import Paragraph, classify
-from edgehybrid.documents.layout_lines import lines_of
-from edgehybrid.documents.layout_running import REACH, Margins, without_running
-from edgehybrid.documents.layout_sections import Sections
-from edgehybrid.documents.layout_tables import mark_tables
-from edgehybrid.documents.layout_words import Vocabulary, clean, join_lines, repair
+from edgehybrid.documents.layout.blocks import paragraphs_of
+from edgehybrid.documents.layout.flow import across, joined
+from edgehybrid.documents.layout.kinds import Paragraph, classify
+from edgehybrid.documents.layout.lines import lines_of
+from edgehybrid.documents.layout.running import REACH, Margins, without_running
+from edgehybrid.documents.layout.sections import Sections
+from edgehybrid.documents.layout.tables import mark_tables
+from edgehybrid.documents.layout.words import Vocabulary, clean, join_lines, repair
 
 
 class _Seen(NamedTuple):

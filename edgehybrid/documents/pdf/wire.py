@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from edgehybrid import errors
 from edgehybrid.documents.document import KINDS, Block, PageText
-from edgehybrid.documents.pdf_reader import Header
+from edgehybrid.documents.pdf.reader import Header
 
 #: A longer line, in bytes, is not sent by a healthy child.
 MAX_LINE = 1 << 24

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgehybrid.documents.layout_kinds import Paragraph
+from edgehybrid.documents.layout.kinds import Paragraph
 
 #: A cell goes on over at most so many lines.
 MAX_CELL_LINES = 8

@@ -7,7 +7,7 @@ import re
 import zlib
 from typing import NamedTuple
 
-from edgehybrid.documents.pdf_syntax import (
+from edgehybrid.documents.pdf.syntax import (
     OBJECT,
     Data,
     Stream,

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from edgehybrid.documents.layout import BOLD, FORMULA, MONO, Line
-from edgehybrid.documents.layout_blocks import BULLET, ENDED, LABEL
-from edgehybrid.documents.layout_boilerplate import is_boilerplate
+from edgehybrid.documents.layout.blocks import BULLET, ENDED, LABEL
+from edgehybrid.documents.layout.boilerplate import is_boilerplate
 
 #: A heading is larger than the text by this factor, or bold, or numbered, or in capitals.
 HEADING_SIZE = 1.07

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from edgehybrid.documents.document import PageText
-from edgehybrid.documents.pdf_child import Child, can_start
-from edgehybrid.documents.pdf_reader import Header, Order, read_order
+from edgehybrid.documents.pdf.child import Child, can_start
+from edgehybrid.documents.pdf.reader import Header, Order, read_order
 
 
 class PdfPages(Iterator[PageText]):

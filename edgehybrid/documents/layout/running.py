@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from edgehybrid.documents.layout import RawPage, Run
-from edgehybrid.documents.layout_blocks import ENDED
+from edgehybrid.documents.layout.blocks import ENDED
 
 #: How many pages before and after a page are compared with it.
 REACH = 8

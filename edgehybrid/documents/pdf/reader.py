@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 from edgehybrid.documents.document import PageText
 from edgehybrid.documents.layout import RawPage
-from edgehybrid.documents.layout_stream import lay_out
-from edgehybrid.documents.pdf_check import (
+from edgehybrid.documents.layout.stream import lay_out
+from edgehybrid.documents.pdf.check import (
     check_format,
     check_sizes,
     check_whole,
     damaged,
     mapped,
 )
-from edgehybrid.documents.pdf_pdfium import PdfiumError, PdfiumFile
+from edgehybrid.documents.pdf.pdfium import PdfiumError, PdfiumFile
 from edgehybrid.errors import (
     DocumentTooLarge,
     NoText,

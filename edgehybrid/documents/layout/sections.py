@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from edgehybrid.documents.layout_blocks import LABEL
-from edgehybrid.documents.layout_kinds import Paragraph
+from edgehybrid.documents.layout.blocks import LABEL
+from edgehybrid.documents.layout.kinds import Paragraph
 
 #: Headings whose font sizes differ by fewer points are of one level.
 SAME_SIZE = 0.6

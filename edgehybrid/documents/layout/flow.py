@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from edgehybrid.documents.layout_kinds import Paragraph
-from edgehybrid.documents.layout_words import Vocabulary, join
+from edgehybrid.documents.layout.kinds import Paragraph
+from edgehybrid.documents.layout.words import Vocabulary, join
 
 #: What may stand between the two parts of a paragraph, in the page's layout or in its text.
 FLOATS = frozenset({"caption", "table"})

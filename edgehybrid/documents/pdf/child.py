@@ -17,9 +17,9 @@ from shlex import quote
 from typing import IO
 
 from edgehybrid.documents.document import PageText
-from edgehybrid.documents.pdf_limits import MEMORY
-from edgehybrid.documents.pdf_reader import Header, Order
-from edgehybrid.documents.pdf_wire import MAX_LINE, End, Message, NotAMessageError, Reading, decode
+from edgehybrid.documents.pdf.limits import MEMORY
+from edgehybrid.documents.pdf.reader import Header, Order
+from edgehybrid.documents.pdf.wire import MAX_LINE, End, Message, NotAMessageError, Reading, decode
 from edgehybrid.errors import DamagedDocument, DocumentError, DocumentTooLarge
 
 #: Seconds without any word from the child, before its header and from page to page.
@@ -33,7 +33,7 @@ LOOK_UP_SECONDS = 0.2
 #: documents may hold files that are named like modules.
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
-    "from edgehybrid.documents.worker import main; sys.exit(main())"
+    "from edgehybrid.documents.pdf.worker import main; sys.exit(main())"
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgehybrid.documents.layout import FORMULA, Line, RawPage, Run
-from edgehybrid.documents.layout_columns import columns_in_order
+from edgehybrid.documents.layout.columns import columns_in_order
 
 #: A gap wider than this many font sizes parts two cells of a table.
 CELL_GAP = 1.6

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from shlex import quote
 
-from edgehybrid.documents.pdf_syntax import (
+from edgehybrid.documents.pdf.syntax import (
     OBJECT,
     Data,
     dictionary_at,
@@ -21,7 +21,7 @@ from edgehybrid.documents.pdf_syntax import (
     reference,
     stream_at,
 )
-from edgehybrid.documents.pdf_xref import DamageError, Xref, read_xref
+from edgehybrid.documents.pdf.xref import DamageError, Xref, read_xref
 from edgehybrid.errors import DamagedDocument, DocumentTooLarge, EmptyFile, NotThisFormat
 
 #: No page's drawing instructions, and no group of objects, inflates to more bytes than this.

@@ -9,8 +9,8 @@ from typing import Any
 import pypdfium2.raw as pdfium
 
 from edgehybrid.documents.layout import RawPage, Run
-from edgehybrid.documents.pdf_fonts import Fonts
-from edgehybrid.documents.pdf_words import (
+from edgehybrid.documents.pdf.fonts import Fonts
+from edgehybrid.documents.pdf.words import (
     LEFT,
     LINE_HYPHEN,
     RIGHT,

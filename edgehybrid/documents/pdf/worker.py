@@ -1,4 +1,4 @@
-"""The process in which PDF files are parsed: `python -m edgehybrid.documents.worker FILE`.
+"""The process in which PDF files are parsed: `python -m edgehybrid.documents.pdf.worker FILE`.
 
 A file made to do harm can make PDFium crash or fill the memory: then this process ends, and not
 the program. It writes lines of JSON (see `pdf_wire`) to its standard output, and reads one line
@@ -13,9 +13,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from edgehybrid.documents.pdf_limits import end_with_parent, limit_memory, limit_time
-from edgehybrid.documents.pdf_reader import Header, Order, read_order
-from edgehybrid.documents.pdf_wire import End, Message, Reading, encode
+from edgehybrid.documents.pdf.limits import end_with_parent, limit_memory, limit_time
+from edgehybrid.documents.pdf.reader import Header, Order, read_order
+from edgehybrid.documents.pdf.wire import End, Message, Reading, encode
 from edgehybrid.errors import DocumentError, DocumentTooLarge, RequestError
 
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _order(arguments: Sequence[str] | None) -> Order:
-    parser = argparse.ArgumentParser(prog="edgehybrid.documents.worker")
+    parser = argparse.ArgumentParser(prog="edgehybrid.documents.pdf.worker")
     parser.add_argument("file")
     parser.add_argument("--pages", metavar="A-B", help="first and last page, from 1")
     parser.add_argument("--damaged", action="store_true", help="read damaged files too")
