@@ -14,7 +14,7 @@ MIN_WORDS, MAX_WORDS = 4, 120
 #: Below this share of letters a "sentence" is a formula, a table row or a line of code.
 MIN_LETTERS = 0.62
 
-_ENDS = re.compile(r"[.!?…。！？:;][\"'”’)\]]*$")
+_ENDS = re.compile(r"[.!?…。！？;][\"'”’)\]]*$")
 _SPACES = re.compile(r"\s+")
 
 

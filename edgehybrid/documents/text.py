@@ -74,22 +74,26 @@ def _paragraphs(page: str, wrapped: bool) -> Iterator[str]:
     width = usual[int(0.9 * (len(usual) - 1))] if usual else 0
     joined = ""
     for line in lines:
-        if not line or _BULLET.match(line):
-            if joined:
-                yield joined
-            joined = line
-            continue
+        short = len(line) < SHORT_LINE * width
+        alone = short and _is_heading(line) and line[:1].isupper() and _is_whole(joined)
+        if (not line or alone or _BULLET.match(line)) and joined:
+            yield joined
+            joined = ""
         joined = _join(joined, line)
-        if len(line) < SHORT_LINE * width and _TERMINAL.search(line):
+        if alone or (short and _TERMINAL.search(line)):
             yield joined
             joined = ""
     if joined:
         yield joined
 
 
+def _is_whole(text: str) -> bool:
+    return not text or bool(_TERMINAL.search(text))
+
+
 def _join(before: str, line: str) -> str:
-    if not before:
-        return line
+    if not before or not line:
+        return before or line
     if before.endswith("-") and before[-2:-1].isalpha() and line[:1].islower():
         return before[:-1] + line
     return f"{before} {line}"

@@ -13,6 +13,8 @@ SAME_MEANING = 0.92
 SAME_WORDS = 0.8
 #: A summary may be longer than asked by this part before a sentence is passed over.
 OVER = 0.08
+#: A score is the log of a sentence's worth; in a summary of so many words, worth per word counts.
+LENGTH_COST = 1.0
 #: How many sentences that do not fit are passed over before the summary counts as full.
 PATIENCE = 12
 
@@ -27,38 +29,46 @@ def select(
 ) -> list[int]:
     """Indices of the chosen sentences, in document order.
 
-    The best-scored sentence comes first, then the next best that repeats none before it and
-    fits into `words` words; `points` limits their number.
+    The sentence of most worth comes first (of most worth per word, if the length is given in
+    words), then the next that repeats none before it and fits; `points` limits their number. If
+    every sentence is longer than `words`, the shortest is the summary.
 
     Args:
         texts: the n candidates.
         scores: (n,) higher is better.
         vectors: (n, V) unit vectors of their meaning.
     """
+    sizes = np.array([len(text.split()) for text in texts])
+    bags = [frozenset(text.lower().split()) for text in texts]
     chosen: list[int] = []
-    bags: list[frozenset[str]] = []
-    used = passed = 0
-    for i in np.argsort(-scores, kind="stable").tolist():
-        if points is not None and len(chosen) == points:
+    room = float("inf") if words is None else words * (1 + OVER)
+    passed = 0
+    for i in _by_worth(scores, sizes, words):
+        if len(chosen) == points or passed > PATIENCE:
             break
-        size = len(texts[i].split())
-        if words is not None and chosen and used + size > words * (1 + OVER):
-            passed += 1
-            if passed > PATIENCE:
-                break
+        if sizes[i] > room:
+            passed += bool(chosen)
             continue
-        bag = frozenset(texts[i].lower().split())
-        if _repeats(bag, bags) or (
-            chosen and float((vectors[chosen] @ vectors[i]).max()) >= SAME_MEANING
-        ):
+        if _repeats(i, chosen, bags, vectors):
             continue
         chosen.append(i)
-        bags.append(bag)
-        used += size
-        if words is not None and used >= words * (1 - OVER):
+        room -= sizes[i]
+        if words is not None and room <= words * 2 * OVER:
             break
-    return sorted(chosen)
+    return sorted(chosen) or [int(sizes.argmin())]
 
 
-def _repeats(bag: frozenset[str], others: Sequence[frozenset[str]]) -> bool:
-    return any(len(bag & o) >= SAME_WORDS * min(len(bag), len(o)) for o in others)
+def _by_worth(
+    scores: NDArray[np.float32], sizes: NDArray[np.int64], words: int | None
+) -> list[int]:
+    if words is not None:
+        scores = scores - LENGTH_COST * np.log(np.maximum(sizes, 1)).astype(np.float32)
+    return [int(i) for i in np.argsort(-scores, kind="stable")]
+
+
+def _repeats(
+    i: int, chosen: list[int], bags: Sequence[frozenset[str]], vectors: NDArray[np.float32]
+) -> bool:
+    if any(len(bags[i] & bags[c]) >= SAME_WORDS * min(len(bags[i]), len(bags[c])) for c in chosen):
+        return True
+    return bool(chosen) and float((vectors[chosen] @ vectors[i]).max()) >= SAME_MEANING
