@@ -116,23 +116,25 @@ class SentenceHead:
         """(n, width) of n sentences, from their mean and last residuals (n, hidden)."""
         return np.concatenate(self._vectors.run({"mean": means, "end": ends}), axis=1)
 
-    def score(self, vectors: Array, place: Array, quotable: NDArray[np.bool_]) -> Array:
+    def score(
+        self, vectors: NDArray[np.floating[Any]], place: Array, quotable: NDArray[np.bool_]
+    ) -> Array:
         """Importance (n,) of each sentence of a whole document; higher is more important.
 
         Args:
-            vectors: (n, width) as a stream gave them, in order.
+            vectors: (n, width) as a stream gave them, in order; half precision will do.
             place: (n, PLACE_SIZE) from `edgehybrid.documents.encoding.place_features`.
             quotable: (n,) which sentences count for the document's mean.
         """
         chosen = vectors[quotable] if quotable.any() else vectors
-        mean = chosen.mean(axis=0, keepdims=True)
-        last = np.ascontiguousarray(vectors[-1:, self.vector_size :])
+        mean = chosen.mean(axis=0, keepdims=True, dtype=np.float32)
+        last = vectors[-1:, self.vector_size :].astype(np.float32)
         scores = np.empty(len(vectors), dtype=np.float32)
         for i in range(0, len(vectors), SCORED_TOGETHER):
             rows = slice(i, i + SCORED_TOGETHER)
             feeds = {
-                "vector": np.ascontiguousarray(vectors[rows, : self.vector_size]),
-                "context": np.ascontiguousarray(vectors[rows, self.vector_size :]),
+                "vector": vectors[rows, : self.vector_size].astype(np.float32),
+                "context": vectors[rows, self.vector_size :].astype(np.float32),
                 "place": place[rows],
                 "mean": mean,
                 "last": last,

@@ -34,10 +34,10 @@ class Progress:
 
 @dataclass
 class Reading:
-    """What a reading found. Page numbers are 1-based."""
+    """What a reading found: sentences, their vectors (n, width), counts, page numbers (1-based)."""
 
     sentences: list[Sentence] = field(default_factory=list)
-    vectors: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    vectors: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
     pages: int = 0
     words: int = 0
     tokens: int = 0
@@ -70,7 +70,7 @@ def read(
                 Progress(reading.pages, total, reading.tokens, reading.seconds, peak_rss_bytes())
             )
     if parts:
-        reading.vectors = np.concatenate(parts).astype(np.float32)
+        reading.vectors = np.concatenate(parts)
     return reading
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ PATIENCE = 12
 def select(
     texts: Sequence[str],
     scores: NDArray[np.float32],
-    vectors: NDArray[np.float32],
+    vectors: NDArray[np.floating[Any]],
     *,
     words: int | None,
     points: int | None,
@@ -67,8 +68,11 @@ def _by_worth(
 
 
 def _repeats(
-    i: int, chosen: list[int], bags: Sequence[frozenset[str]], vectors: NDArray[np.float32]
+    i: int, chosen: list[int], bags: Sequence[frozenset[str]], vectors: NDArray[np.floating[Any]]
 ) -> bool:
     if any(len(bags[i] & bags[c]) >= SAME_WORDS * min(len(bags[i]), len(bags[c])) for c in chosen):
         return True
-    return bool(chosen) and float((vectors[chosen] @ vectors[i]).max()) >= SAME_MEANING
+    if not chosen:
+        return False
+    near = vectors[chosen].astype(np.float32) @ vectors[i].astype(np.float32)
+    return float(near.max()) >= SAME_MEANING
