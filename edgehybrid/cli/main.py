@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from importlib.metadata import entry_points
@@ -50,8 +51,17 @@ def make_app() -> typer.Typer:
     return app
 
 
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("edgehybrid: %(message)s"))
+    for name in ("edgehybrid", "edgehybrid_kernels"):
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
 def main() -> None:
     """Run the command; errors are one line on stderr."""
+    _log_to_stderr()
     try:
         sys.exit(make_app()(standalone_mode=False) or 0)
     except click.ClickException as error:

@@ -12,7 +12,6 @@ from edgehybrid.tasks.reading import Progress
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None] | None]:
     """Yield a callback that moves a bar, or None if stderr is no terminal."""
-    _announce_compilation()
     if not sys.stderr.isatty():
         yield None
         return
@@ -46,10 +45,3 @@ def _note(progress: Progress) -> str:
     speed = progress.tokens / max(progress.seconds, 1e-9)
     memory = progress.peak_rss_bytes
     return f"{speed:,.0f} tokens/s" + (f", {memory / 2**20:.0f} MB" if memory else "")
-
-
-def _announce_compilation() -> None:
-    from edgehybrid_kernels import is_compiled
-
-    if not is_compiled():
-        print("edgehybrid: compiling kernels for this machine, once (about 15 s)", file=sys.stderr)

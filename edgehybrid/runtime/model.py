@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -20,9 +21,10 @@ from edgehybrid.runtime.mixers import Mixer, make_mixer
 from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.runtime.workspace import Workspace
-from edgehybrid_kernels import Kernels, load_kernels
+from edgehybrid_kernels import Kernels, compile_all, is_compiled, load_kernels
 
 Array = NDArray[np.float32]
+log = logging.getLogger("edgehybrid")
 
 #: Tokens a chunk: long enough for the products to be efficient, short enough for the caches.
 CHUNK = 256
@@ -44,7 +46,7 @@ class Model:
             known = ", ".join(get_args(Backend))
             raise RequestError(f"kernels {kernels!r} is not one of {known}")
         self.bundle = bundle
-        self.kernels: Kernels = load_kernels(kernels)
+        self.kernels = _ready_kernels(kernels)
         try:
             self._load(bundle)
         except (KeyError, TypeError, ValueError) as error:
@@ -162,6 +164,14 @@ def load(
     """
     bundle = open_bundle(None if path is None else Path(path))
     return Model(bundle, threads=threads, kernels=kernels)
+
+
+def _ready_kernels(backend: Backend) -> Kernels:
+    kernels = load_kernels(backend)
+    if kernels.name == "numba" and not is_compiled():
+        log.info("compiling kernels for this machine, once (some 5 to 15 s)")
+        compile_all()
+    return kernels
 
 
 def available_cores() -> int:

@@ -26,6 +26,8 @@ class Config:
     """The fields of `config.json`; names follow Mamba-2's checkpoints where they have one."""
 
     model_type: str = "edgehybrid"
+    name: str = "reader"
+    licence: str = "Apache-2.0"
     vocab_size: int = 16384
     hidden_size: int = 256
     intermediate_size: int = 512
@@ -262,11 +264,11 @@ class Reader(nn.Module):
         return F.normalize(vector, dim=-1, eps=1e-6), torch.tanh(context)
 
     def save(self, folder: Path) -> None:
-        """Write `config.json` and `model.safetensors`."""
+        """Write `config.json` and, in half precision, `model.safetensors`."""
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"architectures": ["EdgeHybridReader"], **asdict(self.cfg)}, indent=2)
         (folder / "config.json").write_text(text + "\n")
-        tensors = {name: t.detach().clone().contiguous() for name, t in self.state_dict().items()}
+        tensors = {name: t.detach().half().contiguous() for name, t in self.state_dict().items()}
         save_file(tensors, folder / "model.safetensors")
 
     @classmethod

@@ -125,7 +125,7 @@ class _LostError(Exception):
 
 
 def _command(order: Order) -> list[str]:
-    home = str(Path(__file__).resolve().parents[2])
+    home = str(Path(__file__).resolve().parents[3])  # where the package edgehybrid lies
     paths = [home] + [os.path.abspath(path) for path in sys.path if path]
     command = [sys.executable, "-I", "-c", _BOOT, json.dumps(paths), order.path]
     if order.pages:
