@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from edgehybrid_kernels.attention import Attention
 from edgehybrid_kernels.conv import CausalConv
 from edgehybrid_kernels.errors import KernelError
+from edgehybrid_kernels.residency import release_compiler
 from edgehybrid_kernels.norm import GatedRmsNorm
 from edgehybrid_kernels.ssd import SsdScan
 
@@ -66,11 +67,14 @@ def load_kernels(backend: BackendName = "auto") -> Kernels:
 def compile_all() -> None:
     """Loads the machine code of every compiled kernel, compiling what the disk cache lacks.
 
+    The compiler's own pages are given back afterwards (see ``residency``).
+
     Raises:
         KernelError: Numba cannot be had.
     """
     for kernel in _compiled_kernels():
         kernel.compile()
+    release_compiler()
 
 
 def is_compiled() -> bool:
