@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from edgehybrid_kernels.attention import Attention
 from edgehybrid_kernels.conv import CausalConv
 from edgehybrid_kernels.errors import KernelError
-from edgehybrid_kernels.residency import release_compiler
 from edgehybrid_kernels.norm import GatedRmsNorm
+from edgehybrid_kernels.residency import release_compiler
 from edgehybrid_kernels.ssd import SsdScan
 
 if TYPE_CHECKING:

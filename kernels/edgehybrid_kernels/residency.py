@@ -18,7 +18,7 @@ _LIBRARY = "libllvmlite"
 
 
 def release_compiler() -> None:
-    """Drops the resident pages of LLVM's code, where the system is Linux; elsewhere does nothing."""
+    """Drops the resident pages of LLVM's code on Linux; elsewhere does nothing."""
     if not sys.platform.startswith("linux"):
         return
     with suppress(OSError, AttributeError):  # no /proc, or a C library without madvise
