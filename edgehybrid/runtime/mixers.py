@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.errors import BundleDamaged
-from edgehybrid.runtime.state import Cache, SsdState
+from edgehybrid.runtime.state import Cache, CacheGroup, ConvState, FullCache, SsdState
 from edgehybrid_kernels import Kernels, RoutedCache
 
 Array = NDArray[np.float32]
 Buffers = dict[str, NDArray[Any]]
+
+#: First tokens that are kept for ever when a model without a router is given a budget.
+SINKS = 4
 
 
 class Mixer(Protocol):
@@ -33,30 +37,32 @@ class Mixer(Protocol):
 
 @dataclass(frozen=True)
 class Ssd:
-    """Mamba-2: convolution over x, B, C; scan; norm of y gated by z.
+    """Mamba-2: convolution over x, B, C; scan; norm of y gated by z, or the gate alone.
 
     Weights as the kernels take them: conv_weight (conv_dim, K), conv_bias (conv_dim,), a, d,
-    dt_bias (heads,), norm (width,).
+    dt_bias (heads,), norm (width,) unless norm_eps is None. Steps are clamped to dt_low..dt_high.
     """
 
     heads: int
     head_dim: int
     d_state: int
     n_groups: int
-    norm_eps: float
+    norm_eps: float | None
     weights: dict[str, Array]
+    norm_groups: int = 1
+    norm_before_gate: bool = False
+    dt_low: float = 0.0
+    dt_high: float = math.inf
 
     def __post_init__(self) -> None:
-        shapes = {
+        shapes: dict[str, tuple[int, ...]] = {
             "conv_weight": (self.conv_dim, -1),
             "conv_bias": (self.conv_dim,),
-            "norm": (self.width,),
             **dict.fromkeys(("a", "d", "dt_bias"), (self.heads,)),
         }
-        for name, shape in shapes.items():
-            found = self.weights[name].shape if name in self.weights else None
-            if found is None or len(found) != len(shape) or found[0] != shape[0]:
-                raise BundleDamaged(f"mixer weight {name} has shape {found}, expected {shape}")
+        if self.norm_eps is not None:
+            shapes["norm"] = (self.width,)
+        _check_weights(self.weights, shapes)
 
     @property
     def width(self) -> int:
@@ -95,21 +101,68 @@ class Ssd:
             mixed[:, self.width : self.width + groups],
             mixed[:, self.width + groups :],
         )
-        kernels.ssd_scan(x, dt, w["a"], b, c, w["d"], w["dt_bias"], state.recurrent, scan)
-        kernels.gated_rms_norm(scan, z, w["norm"], y, eps=self.norm_eps, groups=1)
+        kernels.ssd_scan(
+            x, dt, w["a"], b, c, w["d"], w["dt_bias"], state.recurrent, scan,
+            dt_limit=(self.dt_low, self.dt_high),
+        )  # fmt: skip
+        self._gate(kernels, scan, z, y)
+
+    def _gate(self, kernels: Kernels, scan: Array, z: Array, y: Array) -> None:
+        if self.norm_eps is None:  # y = scan * silu(z)
+            np.multiply(scan, z * (0.5 + 0.5 * np.tanh(0.5 * z)), out=y)
+            return
+        kernels.gated_rms_norm(
+            scan, z, self.weights["norm"], y,
+            eps=self.norm_eps, groups=self.norm_groups, norm_before_gate=self.norm_before_gate,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ShortConv:
+    """Gated short convolution (LFM2): y = c * conv(bx).
+
+    Weights: conv_weight (width, K), conv_bias (width,).
+    """
+
+    width: int
+    weights: dict[str, Array]
+
+    def __post_init__(self) -> None:
+        shapes = {"conv_weight": (self.width, -1), "conv_bias": (self.width,)}
+        _check_weights(self.weights, shapes)
+
+    def buffers(self, chunk: int) -> Buffers:
+        return {name: np.zeros((chunk, self.width), np.float32) for name in ("bx", "c")}
+
+    def alloc(self, budget: int | None) -> ConvState:
+        return ConvState.alloc(self.weights["conv_weight"].shape[1], self.width)
+
+    def run(
+        self, kernels: Kernels, buffers: Buffers, length: int, state: ConvState, y: Array
+    ) -> None:
+        w = self.weights
+        kernels.causal_conv(
+            buffers["bx"][:length], w["conv_weight"], w["conv_bias"], state.conv, y, silu=False
+        )
+        y *= buffers["c"][:length]
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Grouped queries over sinks, window and routed tokens, without positions."""
+    """Grouped queries over what is kept: queries and keys come rotated where they have positions.
+
+    With a budget in the manifest: sinks, window and routed tokens. With a window alone: the last
+    `window` tokens, as the model was trained. With neither: every token; where a stream asks for
+    a budget, its first SINKS tokens and the last ones, `budget` in all.
+    """
 
     heads: int
     kv_heads: int
     head_dim: int
     scale: float
-    sinks: int
-    window: int
-    budget: int
+    sinks: int = 0
+    window: int | None = None
+    budget: int | None = None
 
     @property
     def width(self) -> int:
@@ -121,17 +174,24 @@ class Attention:
             "score": np.zeros((chunk, self.kv_heads), np.float32),
         }
 
-    def alloc(self, budget: int | None) -> RoutedCache:
-        return RoutedCache.alloc(
-            self.kv_heads,
-            self.head_dim,
-            sinks=self.sinks,
-            window=self.window,
-            budget=self.budget if budget is None else budget,
-        )
+    def alloc(self, budget: int | None) -> RoutedCache | FullCache:
+        if self.window is None and budget is None:
+            return FullCache.alloc(self.kv_heads, self.head_dim)
+        sinks, window, routed = self.sinks, self.window, self.budget or 0
+        if window is None:
+            sinks = min(SINKS, max((budget or 0) - 1, 0))
+            window = max((budget or 0) - sinks, 1)
+        elif self.budget is not None and budget is not None:
+            routed = budget
+        return RoutedCache.alloc(self.kv_heads, self.head_dim, sinks, window, routed)
 
     def run(
-        self, kernels: Kernels, buffers: Buffers, length: int, state: RoutedCache, y: Array
+        self,
+        kernels: Kernels,
+        buffers: Buffers,
+        length: int,
+        state: RoutedCache | FullCache,
+        y: Array,
     ) -> None:
         qkv, keys = buffers["qkv"][:length], self.kv_heads * self.head_dim
         q, k, v = (
@@ -139,7 +199,36 @@ class Attention:
             qkv[:, self.width : self.width + keys],
             qkv[:, self.width + keys :],
         )
-        kernels.attention(q, k, v, buffers["score"][:length], state, y, scale=self.scale)
+        cache = state.room(length) if isinstance(state, FullCache) else state
+        kernels.attention(q, k, v, buffers["score"][:length], cache, y, scale=self.scale)
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Mixers of one layer that read the same input; what they give lies side by side in `y`."""
+
+    parts: tuple[Mixer, ...]
+
+    @property
+    def width(self) -> int:
+        return sum(part.width for part in self.parts)
+
+    def buffers(self, chunk: int) -> Buffers:
+        merged: Buffers = {}
+        for part in self.parts:
+            merged |= part.buffers(chunk)
+        return merged
+
+    def alloc(self, budget: int | None) -> CacheGroup:
+        return CacheGroup([part.alloc(budget) for part in self.parts])
+
+    def run(
+        self, kernels: Kernels, buffers: Buffers, length: int, state: CacheGroup, y: Array
+    ) -> None:
+        begin = 0
+        for part, own in zip(self.parts, state.parts, strict=True):
+            part.run(kernels, buffers, length, own, y[:, begin : begin + part.width])
+            begin += part.width
 
 
 def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
@@ -148,6 +237,24 @@ def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
     kind = fields.pop("mixer", None)
     if kind == "ssd":
         return Ssd(**fields, weights=weights)
+    if kind == "short_conv":
+        return ShortConv(**fields, weights=weights)
     if kind == "attention":
         return Attention(**fields)
-    raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are 'attention', 'ssd'")
+    if kind == "parallel":
+        parts = enumerate(fields["parts"])
+        return Parallel(tuple(make_mixer(part, _of_part(i, weights)) for i, part in parts))
+    known = "'attention', 'parallel', 'short_conv', 'ssd'"
+    raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {known}")
+
+
+def _of_part(part: int, weights: dict[str, Array]) -> dict[str, Array]:
+    prefix = f"{part}."
+    return {n.removeprefix(prefix): a for n, a in weights.items() if n.startswith(prefix)}
+
+
+def _check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        found = weights[name].shape if name in weights else None
+        if found is None or len(found) != len(shape) or found[0] != shape[0]:
+            raise BundleDamaged(f"mixer weight {name} has shape {found}, expected {shape}")

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from edgehybrid.bundle import MANIFEST, MIXERS, TOKENIZER, Bundle, open_bundle
 from edgehybrid.errors import BundleDamaged, RequestError
 from edgehybrid.runtime.graph import Segment
+from edgehybrid.runtime.heads import SentenceHead, open_head
 from edgehybrid.runtime.mixers import Mixer, make_mixer
 from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.stream import Stream
@@ -28,8 +29,6 @@ log = logging.getLogger("edgehybrid")
 
 #: Tokens a chunk: long enough for the products to be efficient, short enough for the caches.
 CHUNK = 256
-#: Sentences whose features are in memory at a time.
-SCORED_TOGETHER = 1024
 Backend = Literal["auto", "numba", "numpy"]
 
 
@@ -66,7 +65,20 @@ class Model:
         self.mixers = _load_mixers(bundle)
         count = len(self.mixers) + 1
         self.segments = [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
-        self.head = SentenceHead(bundle)
+        self.head = open_head(bundle, self.vocab_size)
+
+    @property
+    def sentence_head(self) -> SentenceHead:
+        """The head of a reader.
+
+        Raises:
+            RequestError: the bundle is a language model.
+        """
+        if not isinstance(self.head, SentenceHead):
+            raise RequestError(
+                f"{self.bundle.name} is a language model, not a reader: it has no sentence scores"
+            )
+        return self.head
 
     @property
     def stages(self) -> list[range]:
@@ -84,65 +96,16 @@ class Model:
         return self._spaces
 
     def stream(self, *, budget: int | None = None) -> Stream:
-        """A new stream at position 0, whose memory is constant from here on.
+        """A new stream at position 0, whose memory is constant where there is a budget.
 
         Args:
-            budget: tokens that the router may keep per KV head; None for the bundle's own.
+            budget: tokens that the router may keep per KV head; None for the bundle's own. Where
+                a bundle has no router, None keeps every token (the memory then grows), and a
+                number keeps so many in all: the first few and the last ones.
         """
         if budget is not None and not 0 <= budget <= 1 << 20:
             raise RequestError(f"budget {budget} is not in 0..{1 << 20} tokens")
         return Stream(self, [mixer.alloc(budget) for mixer in self.mixers])
-
-
-class SentenceHead:
-    """Sentence vectors at end tokens, and scores of all sentences at the end of a document."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        fields = bundle.manifest["head"]
-        if fields.get("kind") != "sentences":
-            raise BundleDamaged(f"the manifest's head is {fields.get('kind')!r}, not 'sentences'")
-        self.vector_size, self.context_size = (
-            int(fields["vector_size"]),
-            int(fields["context_size"]),
-        )
-        self.end_tokens = np.array(fields["end_tokens"], dtype=np.int32)
-        self._vectors = Segment(bundle.file("sentence.onnx"))
-        self._scores = Segment(bundle.file("head.onnx"))
-
-    @property
-    def width(self) -> int:
-        """Columns of a sentence vector: a unit vector of meaning, then its context."""
-        return self.vector_size + self.context_size
-
-    def vectors(self, means: Array, ends: Array) -> Array:
-        """(n, width) of n sentences, from their mean and last residuals (n, hidden)."""
-        return np.concatenate(self._vectors.run({"mean": means, "end": ends}), axis=1)
-
-    def score(
-        self, vectors: NDArray[np.floating[Any]], place: Array, quotable: NDArray[np.bool_]
-    ) -> Array:
-        """Importance (n,) of each sentence of a whole document; higher is more important.
-
-        Args:
-            vectors: (n, width) as a stream gave them, in order; half precision will do.
-            place: (n, PLACE_SIZE) from `edgehybrid.documents.encoding.place_features`.
-            quotable: (n,) which sentences count for the document's mean.
-        """
-        chosen = vectors[quotable] if quotable.any() else vectors
-        mean = chosen.mean(axis=0, keepdims=True, dtype=np.float32)
-        last = vectors[-1:, self.vector_size :].astype(np.float32)
-        scores = np.empty(len(vectors), dtype=np.float32)
-        for i in range(0, len(vectors), SCORED_TOGETHER):
-            rows = slice(i, i + SCORED_TOGETHER)
-            feeds = {
-                "vector": vectors[rows, : self.vector_size].astype(np.float32),
-                "context": vectors[rows, self.vector_size :].astype(np.float32),
-                "place": place[rows],
-                "mean": mean,
-                "last": last,
-            }
-            scores[rows] = self._scores.run(feeds)[0][:, 0]
-        return scores
 
 
 def load(

@@ -5,6 +5,7 @@ Each has the same few members: `nbytes`, `reset()`, `copy()` and `tensors()` (na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -15,6 +16,9 @@ from typing_extensions import Self
 from edgehybrid_kernels import RoutedCache
 
 Array = NDArray[np.float32]
+
+#: Tokens that a cache of every token has place for at first.
+FIRST_SLOTS = 256
 
 
 class Cache(Protocol):
@@ -61,6 +65,100 @@ class SsdState(_Zeroed):
 
 
 @dataclass
+class ConvState(_Zeroed):
+    """A short convolution: its last inputs (K - 1, width)."""
+
+    conv: Array
+
+    @classmethod
+    def alloc(cls, conv_width: int, width: int) -> Self:
+        return cls(np.zeros((conv_width - 1, width), dtype=np.float32))
+
+
+class FullCache:
+    """Every token: a routed cache all of whose slots are sinks, and which grows as it fills."""
+
+    def __init__(self, slots: RoutedCache) -> None:
+        self.slots = slots
+
+    @classmethod
+    def alloc(cls, n_kv_heads: int, head_dim: int) -> Self:
+        return cls(_all_sinks(n_kv_heads, head_dim, FIRST_SLOTS))
+
+    def room(self, tokens: int) -> RoutedCache:
+        """The slots, with place for so many more tokens; capacity doubles when they are full."""
+        old = self.slots
+        seen = int(old.seen[0])
+        if seen + tokens <= old.sinks:
+            return old
+        size = max(2 * old.sinks, seen + tokens)
+        self.slots = _all_sinks(old.n_kv_heads, old.head_dim, size)
+        for name in ("keys", "values", "bias", "score", "position"):
+            getattr(self.slots, name)[:, :seen] = getattr(old, name)[:, :seen]
+        self.slots.seen[:] = seen
+        return self.slots
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens are kept: all that were read."""
+        return int(self.slots.seen[0])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes allocated, which grow with the number of tokens."""
+        return self.slots.nbytes
+
+    def reset(self) -> None:
+        self.slots.reset()
+
+    def copy(self) -> Self:
+        return type(self)(self.slots.copy())
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        return self.slots.tensors()
+
+
+def _all_sinks(n_kv_heads: int, head_dim: int, slots: int) -> RoutedCache:
+    return RoutedCache.alloc(n_kv_heads, head_dim, sinks=slots, window=1, budget=0)
+
+
+class CacheGroup:
+    """The caches of parallel mixers, in their order."""
+
+    def __init__(self, parts: Sequence[Cache]) -> None:
+        self.parts = list(parts)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in self.parts)
+
+    def reset(self) -> None:
+        for part in self.parts:
+            part.reset()
+
+    def copy(self) -> Self:
+        return type(self)([part.copy() for part in self.parts])
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        return {
+            f"{i}.{name}": array
+            for i, part in enumerate(self.parts)
+            for name, array in part.tensors().items()
+        }
+
+
+def kept_tokens(cache: Cache) -> int:
+    """Tokens in a KV cache now, per KV head; 0 if the cache is of another kind."""
+    if isinstance(cache, CacheGroup):
+        return max(map(kept_tokens, cache.parts), default=0)
+    if isinstance(cache, FullCache):
+        return cache.tokens
+    if isinstance(cache, RoutedCache):
+        return int((cache.position >= 0).sum(axis=1).max())
+    return 0
+
+
+@dataclass
 class PoolState(_Zeroed):
     """The sentence being read: sum of its residuals (hidden,) and number of its tokens (1,)."""
 
@@ -72,4 +170,13 @@ class PoolState(_Zeroed):
         return cls(np.zeros(hidden, dtype=np.float32), np.zeros(1, dtype=np.int64))
 
 
-__all__ = ["Cache", "PoolState", "RoutedCache", "SsdState"]
+__all__ = [
+    "Cache",
+    "CacheGroup",
+    "ConvState",
+    "FullCache",
+    "PoolState",
+    "RoutedCache",
+    "SsdState",
+    "kept_tokens",
+]

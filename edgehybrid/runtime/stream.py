@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgehybrid.errors import NonFiniteError, RequestError, StreamError
+from edgehybrid.runtime.heads import LogitsHead, SentenceHead
 from edgehybrid.runtime.pipeline import run_stages
-from edgehybrid.runtime.state import Cache, PoolState, RoutedCache
+from edgehybrid.runtime.state import Cache, PoolState, kept_tokens
 from edgehybrid.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -34,14 +35,13 @@ class Stream:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of state: the sum over all caches. Never changes."""
+        """Bytes of state: the sum over all caches. Constant, unless every token is kept."""
         return self._pool.nbytes + sum(cache.nbytes for cache in self.caches)
 
     @property
     def kv_tokens(self) -> int:
         """Tokens in the KV cache now, per KV head: the most of any attention layer."""
-        kept = [c.position >= 0 for c in self.caches if isinstance(c, RoutedCache)]
-        return max((int(k.sum(axis=1).max()) for k in kept), default=0)
+        return max(map(kept_tokens, self.caches), default=0)
 
     def reset(self) -> None:
         """Forget everything: as a new stream."""
@@ -49,33 +49,43 @@ class Stream:
             cache.reset()
         self.position, self._broken = 0, False
 
-    def feed(self, ids: ArrayLike) -> Array:
-        """Read token ids; return the vectors (n, width) of the n sentences that ended in them.
+    def feed(self, ids: ArrayLike, *, all_logits: bool = False) -> Array:
+        """Read token ids; return what the model's head makes of them.
+
+        A reader gives the vectors (n, width) of the n sentences that ended in them, a language
+        model the logits (vocab,) of what comes after the last of them.
 
         Args:
-            ids: (T,) integers in 0..vocab_size - 1; T may be anything, 0 too.
+            ids: (T,) integers in 0..vocab_size - 1; T may be anything, 0 too for a reader.
+            all_logits: give a language model's logits after every token instead, (T, vocab).
 
         Raises:
-            RequestError: ids have another shape or are out of range.
+            RequestError: ids have another shape or are out of range, or there are no logits.
             NonFiniteError: NaN or infinity came out; the stream must be reset.
             StreamError: the stream was interrupted or broken before.
         """
         tokens = self._checked(ids)
+        head = self._model.head
+        if isinstance(head, SentenceHead) and all_logits:
+            raise RequestError("all_logits: this bundle is a reader, it has no logits")
+        if isinstance(head, LogitsHead) and not all_logits and not len(tokens):
+            raise RequestError("no token ids: there is no last token to give logits of")
         emitted: list[Array] = []
         self._broken = True  # until all of it is read: an interrupt leaves layers out of step
         with self._model.lock:
             spaces = self._model.spaces
             size = spaces[0].chunk
-            chunks = [tokens[i : i + size] for i in range(0, len(tokens), size)]
-            fills = (_filler(chunk) for chunk in chunks)
-            run_stages(self._stages(emitted), spaces, fills)
+            starts = range(0, len(tokens), size)
+            fills = (_filler(tokens[i : i + size], self.position + i) for i in starts)
+            end = self.position + len(tokens)
+            wanted = None if all_logits else end
+            run_stages(self._stages(emitted, wanted), spaces, fills)
         self._broken = False
-        self.position += len(tokens)
-        return (
-            np.concatenate(emitted)
-            if emitted
-            else np.zeros((0, self._model.head.width), np.float32)
-        )
+        self.position = end
+        if isinstance(head, LogitsHead) and not all_logits:
+            last: Array = emitted[0][0]
+            return last
+        return np.concatenate(emitted) if emitted else np.zeros((0, head.width), np.float32)
 
     def _checked(self, ids: ArrayLike) -> NDArray[np.int32]:
         if self._broken:
@@ -93,8 +103,11 @@ class Stream:
             raise RequestError(f"token id {bad} is not in 0..{self._model.vocab_size - 1}")
         return tokens.astype(np.int32, copy=False)
 
-    def _stages(self, emitted: list[Array]) -> list[Callable[[Workspace], None]]:
-        last = len(self._model.mixers)
+    def _stages(
+        self, emitted: list[Array], wanted: int | None
+    ) -> list[Callable[[Workspace], None]]:
+        """Work for each thread; logits are of the token before position `wanted`, None: of all."""
+        last, head = len(self._model.mixers), self._model.head
 
         def stage(steps: range) -> Callable[[Workspace], None]:
             def run(space: Workspace) -> None:
@@ -102,8 +115,10 @@ class Stream:
                     space.run_segment(i)
                     if i < last:
                         self.mix(i, space)
+                    elif isinstance(head, LogitsHead):
+                        _emit_logits(head, space, wanted, emitted)
                     else:
-                        self._emit(space, emitted)
+                        self._emit(head, space, emitted)
 
             return run
 
@@ -116,17 +131,12 @@ class Stream:
             self._model.kernels, space.mixing[i], space.length, self.caches[i], y
         )
 
-    def _emit(self, space: Workspace, emitted: list[Array]) -> None:
-        h, ids = space.last_h[: space.length], space.ids[: space.length]
-        if not np.isfinite(h).all():
-            raise NonFiniteError(
-                f"NaN or infinity came out of the model after position {self.position}; "
-                "the bundle or the state is damaged"
-            )
-        ends = np.flatnonzero(np.isin(ids, self._model.head.end_tokens))
+    def _emit(self, head: SentenceHead, space: Workspace, emitted: list[Array]) -> None:
+        h, ids = _finite(space), space.ids[: space.length]
+        ends = np.flatnonzero(np.isin(ids, head.end_tokens))
         means = self._pool_sentences(h, ends)
         if len(ends):
-            emitted.append(self._model.head.vectors(means, h[ends]))
+            emitted.append(head.vectors(means, h[ends]))
 
     def _pool_sentences(self, h: Array, ends: NDArray[np.intp]) -> Array:
         """Mean residual (n, hidden) of each sentence that ends; the rest waits in the pool."""
@@ -146,5 +156,26 @@ class Stream:
         return means
 
 
-def _filler(chunk: NDArray[np.int32]) -> Callable[[Workspace], None]:
-    return lambda space: space.fill(chunk)
+def _emit_logits(
+    head: LogitsHead, space: Workspace, wanted: int | None, emitted: list[Array]
+) -> None:
+    h = _finite(space)
+    if wanted is None:
+        emitted.append(head.logits(h))
+    elif space.position + space.length == wanted:
+        emitted.append(head.logits(h[-1:]))
+
+
+def _finite(space: Workspace) -> Array:
+    """The last residuals (T, hidden) of a chunk."""
+    h = space.last_h[: space.length]
+    if not np.isfinite(h).all():
+        raise NonFiniteError(
+            f"NaN or infinity came out of the model after position {space.position}; "
+            "the bundle or the state is damaged"
+        )
+    return h
+
+
+def _filler(chunk: NDArray[np.int32], position: int) -> Callable[[Workspace], None]:
+    return lambda space: space.fill(chunk, position)

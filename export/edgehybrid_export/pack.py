@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,5 +76,15 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 
 def fingerprint(path: Path) -> dict[str, Any]:
     """Size in bytes and sha256 of a file."""
-    data = path.read_bytes()
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return fingerprint_all([path])
+
+
+def fingerprint_all(paths: Sequence[Path]) -> dict[str, Any]:
+    """Size in bytes and sha256 of files laid end to end, such as the shards of a checkpoint."""
+    digest, size = hashlib.sha256(), 0
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+    return {"bytes": size, "sha256": digest.hexdigest()}

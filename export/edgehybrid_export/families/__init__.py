@@ -6,11 +6,29 @@ from collections.abc import Callable
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
-from edgehybrid_export.families import reader
+from edgehybrid_export.families import (
+    bamba,
+    falcon_h1,
+    granitemoehybrid,
+    lfm2,
+    llama,
+    mamba2,
+    nemotron_h,
+    qwen3,
+    reader,
+)
 from edgehybrid_export.spec import ModelSpec
 
 FAMILIES: dict[str, Callable[[Checkpoint], ModelSpec]] = {
+    "bamba": bamba.read,
     "edgehybrid": reader.read,
+    "falcon_h1": falcon_h1.read,
+    "granitemoehybrid": granitemoehybrid.read,
+    "lfm2": lfm2.read,
+    "llama": llama.read,
+    "mamba2": mamba2.read,
+    "nemotron_h": nemotron_h.read,
+    "qwen3": qwen3.read,
 }
 
 
