@@ -233,6 +233,21 @@ def magnitude(builder: Builder, value: Vector) -> Vector:
 
 
 @primitive
+def square_root(builder: Builder, value: Vector) -> Vector:
+    """Square roots; NaN below 0."""
+    return _call(builder, f"llvm.sqrt.v{LANES}f32", _FLOATS, [value])  # type: ignore[no-any-return]
+
+
+@primitive
+def where_below(
+    builder: Builder, value: Vector, bound: Vector, below: Vector, otherwise: Vector
+) -> Vector:
+    """``below`` in the lanes where value < bound, else ``otherwise``."""
+    is_below = builder.fcmp_ordered("<", value, bound)
+    return builder.select(is_below, below, otherwise)  # type: ignore[no-any-return]
+
+
+@primitive
 def at_least(builder: Builder, value: Vector, bound: Vector) -> Vector:
     """max(value, bound), except that a NaN in ``value`` stays NaN."""
     below = builder.fcmp_ordered("<", value, bound)

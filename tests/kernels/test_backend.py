@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ import pytest
 
 import edgehybrid_kernels
 from edgehybrid_kernels import KernelError, Kernels, get_threads, load_kernels, set_threads
+from edgehybrid_kernels.backend import _PLACES, READER
 
+KERNELS = list(_PLACES)
 BLOCK_NUMBA = "import sys; sys.modules['numba'] = None; "
 
 
@@ -61,23 +65,49 @@ def test_unknown_backends_are_refused() -> None:
 def test_each_kernel_is_compiled_once() -> None:
     from edgehybrid_kernels.backend import _compiled_kernels
 
-    edgehybrid_kernels.compile_all()
-    assert edgehybrid_kernels.is_compiled()
+    edgehybrid_kernels.compile_all(KERNELS)
+    assert edgehybrid_kernels.is_compiled(KERNELS)
     for kernel in _compiled_kernels():
         assert len(kernel._dispatcher.signatures) == 1
 
 
 @pytest.mark.usefixtures("numba_kernels")
 def test_the_disk_cache_is_found_by_the_next_process() -> None:
-    edgehybrid_kernels.compile_all()
-    code = """
+    edgehybrid_kernels.compile_all(KERNELS)
+    code = f"""
 import edgehybrid_kernels as e
 from edgehybrid_kernels.backend import _compiled_kernels
-print(e.is_compiled())
-e.compile_all()
-print([sum(kernel._dispatcher.stats.cache_hits.values()) for kernel in _compiled_kernels()])
+print(e.is_compiled({KERNELS}))
+e.compile_all({KERNELS})
+print(*[sum(kernel._dispatcher.stats.cache_hits.values()) for kernel in _compiled_kernels()])
 """
-    assert python(code).stdout == "True\n[1, 1, 1, 1]\n"
+    assert python(code).stdout == "True\n" + " ".join("1" * len(KERNELS)) + "\n"
+
+
+@pytest.mark.usefixtures("numba_kernels")
+def test_only_what_was_asked_for_is_compiled() -> None:
+    edgehybrid_kernels.compile_all(["rotate"])
+    code = """
+import edgehybrid_kernels as e
+from edgehybrid_kernels.backend import _PLACES, _compiled_kernels
+e.compile_all(["rotate"])
+compiled = [bool(kernel._dispatcher.signatures) for kernel in _compiled_kernels()]
+print([name for name, done in zip(_PLACES, compiled) if done])
+"""
+    assert python(code).stdout == "['rotate']\n"
+
+
+@pytest.mark.parametrize(
+    "function", [edgehybrid_kernels.compile_all, edgehybrid_kernels.is_compiled]
+)
+def test_unknown_kernels_are_refused(function: Callable[[list[str]], object]) -> None:
+    with pytest.raises(KernelError, match="kernel is 'convolution', expected one of"):
+        function(["convolution"])
+
+
+def test_each_kernel_can_be_asked_for() -> None:
+    assert sorted(KERNELS) == sorted(set(KERNELS))
+    assert set(READER) < set(KERNELS) == {f.name for f in dataclasses.fields(Kernels)} - {"name"}
 
 
 def test_narrower_vectors_give_the_same_numbers(numba_kernels: Kernels) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from numba import types
 
 from edgehybrid_kernels import threads
-from edgehybrid_kernels.attention import check, heap
+from edgehybrid_kernels.attention import check, heap, no_scores
 from edgehybrid_kernels.attention.cache import RoutedCache, padded_slots
+from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.jit import FLOAT, INT, helper, kernel, read_only, writable
 from edgehybrid_kernels.simd import (
@@ -34,17 +35,18 @@ from edgehybrid_kernels.simd import (
     store_scalar,
     total,
 )
-from edgehybrid_kernels.vmath import exp, softplus
+from edgehybrid_kernels.vmath import exp, softplus, tanh
 
 for _function in (heap.leaves_first, heap.sift_up, heap.sift_down, heap.admit, heap.record):
     helper(_function)
 NO_SLOT = heap.NO_SLOT
 
-# q, k, v, score, out, logits (scratch), scale
+# q, k, v, score, out, logits (scratch), scale, softcap (0 for none)
 # then of the cache: keys, values, bias, score, position, heap, n_routed, seen, sinks, window
 # then: first, last
 _SIGNATURE = (
-    *(read_only(2), read_only(2), read_only(2), read_only(2), writable(2), writable(3), FLOAT),
+    *(read_only(2), read_only(2), read_only(2), read_only(2), writable(2), writable(3)),
+    *(FLOAT, FLOAT),
     *(writable(3), writable(3), writable(2), writable(2), writable(2, types.int64)),
     *(writable(2, types.int32), writable(1, types.int64), INT, INT, INT, INT, INT),
 )
@@ -56,27 +58,30 @@ def attention(
     q: Floats,
     k: Floats,
     v: Floats,
-    score: Floats,
-    cache: RoutedCache,
+    score: Floats | None,
+    cache: RoutedCache | FullCache,
     out: Floats,
     *,
     scale: float,
+    softcap: float | None = None,
 ) -> None:
     """See :class:`edgehybrid_kernels.attention.Attention`; bit-identical however cut."""
-    tokens, _, kv_heads, _ = check(q, k, v, score, cache, out)
-    logits = np.empty((kv_heads, 2, padded_slots(cache.slots)), np.float32)
-    seen = int(cache.seen[0])
-    kept = (cache.keys, cache.values, cache.bias, cache.score, cache.position, cache.heap)
+    tokens, _, kv_heads, _, _ = check(q, k, v, score, cache, out, softcap)
+    scores = no_scores(tokens, kv_heads) if score is None else score
+    kept = cache.slots_for(tokens)
+    logits = np.empty((kv_heads, 2, padded_slots(kept.slots)), np.float32)
+    seen = int(kept.seen[0])
+    arrays = (kept.keys, kept.values, kept.bias, kept.score, kept.position, kept.heap)
     threads.run(
         attention_kernel,
         (
-            *(q, k, v, score, out, logits, scale),
-            *(*kept, cache.n_routed, seen, cache.sinks, cache.window),
+            *(q, k, v, scores, out, logits, scale, softcap or 0.0),
+            *(*arrays, kept.n_routed, seen, kept.sinks, kept.window),
         ),
         units=kv_heads,
-        work=q.size * min(seen + tokens, cache.slots) * _MICROSECONDS_PER_PRODUCT,
+        work=q.size * min(seen + tokens, kept.slots) * _MICROSECONDS_PER_PRODUCT,
     )
-    cache.seen[0] = seen + tokens
+    kept.seen[0] = seen + tokens
 
 
 @helper
@@ -88,11 +93,11 @@ def _write_key(keys: int, row: int, slot: int, key: int, stride: int, head_dim: 
 
 
 @helper
-def _write_value(values: int, slot: int, value: int, head_dim: int) -> None:
-    target = values + slot * head_dim * FLOAT_BYTES
-    for dim in range(0, head_dim, LANES):
+def _write_value(values: int, slot: int, value: int, value_dim: int) -> None:
+    target = values + slot * value_dim * FLOAT_BYTES
+    for dim in range(0, value_dim, LANES):
         at = dim * FLOAT_BYTES
-        store_first(target + at, load_first(value + at, head_dim - dim), head_dim - dim)
+        store_first(target + at, load_first(value + at, value_dim - dim), value_dim - dim)
 
 
 @helper
@@ -102,11 +107,21 @@ def _log_sigmoid(score: float) -> Any:
 
 
 @helper
-def _logits(queries: Any, at: Any, shape: Any, scale: float) -> Any:
+def _biased(product: Vector, bias: Vector, scaling: Any) -> Vector:
+    """The logits of products q . k, bounded by softcap unless that is 0, with their bias."""
+    scale, softcap = scaling
+    if softcap > 0.0:
+        capped = tanh(product * splat(scale) / splat(softcap))
+        return fma(capped, splat(softcap), bias)
+    return fma(product, splat(scale), bias)
+
+
+@helper
+def _logits(queries: Any, at: Any, shape: Any, scaling: Any) -> Any:
     """Fills two rows of logits, one per query; returns the largest of each."""
     query0, query1 = queries
     keys, key_row, bias, logits, row = at
-    head_dim, occupied = shape
+    head_dim, _, occupied = shape
     top0 = top1 = splat(-np.inf)
     for slot in range(0, occupied, 2 * LANES):
         here = slot * FLOAT_BYTES
@@ -120,8 +135,8 @@ def _logits(queries: Any, at: Any, shape: Any, scale: float) -> Any:
             low0, high0 = fma(q0, low, low0), fma(q0, high, high0)
             low1, high1 = fma(q1, low, low1), fma(q1, high, high1)
         low, high = load(bias + here), load(bias + next_)
-        low0, high0 = fma(low0, splat(scale), low), fma(high0, splat(scale), high)
-        low1, high1 = fma(low1, splat(scale), low), fma(high1, splat(scale), high)
+        low0, high0 = _biased(low0, low, scaling), _biased(high0, high, scaling)
+        low1, high1 = _biased(low1, low, scaling), _biased(high1, high, scaling)
         store(logits + here, low0)
         store(logits + next_, high0)
         store(logits + row + here, low1)
@@ -145,13 +160,13 @@ def _exponentials(logits: int, occupied: int, top: float) -> Vector:
 @helper
 def _mix(values: int, weights: int, row: int, shape: Any, outs: Any, sums: Any) -> None:
     """out = sum of weight * value / sum, for two queries and two vectors of channels a pass."""
-    head_dim, occupied = shape
+    _, value_dim, occupied = shape
     out0, out1 = outs
     sum0, sum1 = sums
-    value_row = head_dim * FLOAT_BYTES
-    for dim in range(0, head_dim, 2 * LANES):
+    value_row = value_dim * FLOAT_BYTES
+    for dim in range(0, value_dim, 2 * LANES):
         here, next_ = dim * FLOAT_BYTES, (dim + LANES) * FLOAT_BYTES
-        lanes, more = head_dim - dim, head_dim - dim - LANES
+        lanes, more = value_dim - dim, value_dim - dim - LANES
         low0 = low1 = high0 = high1 = splat(0.0)
         for slot in range(occupied):
             low = load_first(values + slot * value_row + here, lanes)
@@ -167,73 +182,74 @@ def _mix(values: int, weights: int, row: int, shape: Any, outs: Any, sums: Any) 
 
 
 @helper
-def _attend(q: int, out: int, n_queries: int, at: Any, shape: Any, scale: float) -> None:
+def _attend(q: int, out: int, n_queries: int, at: Any, shape: Any, scaling: Any) -> None:
     """All query heads of one kv head, two by two; of an odd number the last one is paired alone."""
     keys, key_row, values, bias, logits, row = at
-    head_dim, occupied = shape
+    head_dim, value_dim, occupied = shape
+    places = (keys, key_row, bias, logits, row)
     for query in range(0, n_queries, 2):
-        first = query * head_dim * FLOAT_BYTES
-        second = min(query + 1, n_queries - 1) * head_dim * FLOAT_BYTES
-        places = (keys, key_row, bias, logits, row)
-        top0, top1 = _logits((q + first, q + second), places, shape, scale)
+        other = min(query + 1, n_queries - 1)
+        q0, q1 = q + query * head_dim * FLOAT_BYTES, q + other * head_dim * FLOAT_BYTES
+        top0, top1 = _logits((q0, q1), places, shape, scaling)
         sum0 = _exponentials(logits, occupied, top0)
         sum1 = _exponentials(logits + row, occupied, top1)
-        _mix(values, logits, row, shape, (out + first, out + second), (sum0, sum1))
+        out0, out1 = out + query * value_dim * FLOAT_BYTES, out + other * value_dim * FLOAT_BYTES
+        _mix(values, logits, row, shape, (out0, out1), (sum0, sum1))
 
 
 @helper
-def _retire(slot: int, regions: Any, kept: Any, books: Any, head_dim: int, length: int) -> int:
+def _retire(slot: int, regions: Any, kept: Any, books: Any, dims: Any, length: int) -> int:
     """Offers the token in a ring slot to the routed ones; returns how many these are then."""
     keys, key_row, values = kept
     heap_of, score, position, bias = books
-    first_routed = regions[0] + regions[1]
-    target = heap.admit(slot, heap_of, length, first_routed, score)
+    head_dim, value_dim = dims
+    target = heap.admit(slot, heap_of, length, regions[0] + regions[1], score)
     if target == NO_SLOT:
         return length
     _write_key(keys, key_row, target, keys + slot * FLOAT_BYTES, key_row, head_dim)
-    _write_value(values, target, values + slot * head_dim * FLOAT_BYTES, head_dim)
+    _write_value(values, target, values + slot * value_dim * FLOAT_BYTES, value_dim)
     bias[target] = _log_sigmoid(score[slot])
     return heap.record(target, slot, heap_of, length, score, position)
 
 
 @helper
-def _read_head(inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scale: float) -> int:
+def _read_head(inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scaling: Any) -> int:
     """All tokens of one kv head; returns its number of routed tokens."""
     q, k, v, scores, out, logits, logits_row = inputs
     keys, key_row, values, bias_at = kept
     _, score, position, bias = books
-    head, head_dim, n_queries, seen, sinks, window = sizes
+    head, n_queries, dims, seen, regions = sizes
+    head_dim, value_dim = dims
+    sinks, window = regions
     at = (keys, key_row, values, bias_at, logits, logits_row)
     k_at = k.ctypes.data + head * head_dim * FLOAT_BYTES
-    v_at = v.ctypes.data + head * head_dim * FLOAT_BYTES
+    v_at = v.ctypes.data + head * value_dim * FLOAT_BYTES
     q_at = q.ctypes.data + head * n_queries * head_dim * FLOAT_BYTES
-    out_at = out.ctypes.data + head * n_queries * head_dim * FLOAT_BYTES
+    out_at = out.ctypes.data + head * n_queries * value_dim * FLOAT_BYTES
     for token in range(q.shape[0]):
         now = seen + token
         slot = now if now < sinks else sinks + (now - sinks) % window
         if now >= sinks + window:
-            length = _retire(
-                slot, (sinks, window), (keys, key_row, values), books, head_dim, length
-            )
+            length = _retire(slot, regions, (keys, key_row, values), books, dims, length)
         _write_key(keys, key_row, slot, k_at + token * k.strides[0], FLOAT_BYTES, head_dim)
-        _write_value(values, slot, v_at + token * v.strides[0], head_dim)
+        _write_value(values, slot, v_at + token * v.strides[0], value_dim)
         score[slot] = scores[token, head]
         position[slot] = now
         bias[slot] = np.float32(0.0)
         occupied = min(now + 1, sinks + window) + length
         query, result = q_at + token * q.strides[0], out_at + token * out.strides[0]
-        _attend(query, result, n_queries, at, (head_dim, occupied), scale)
+        _attend(query, result, n_queries, at, (head_dim, value_dim, occupied), scaling)
     return length
 
 
 @kernel(*_SIGNATURE)
 def attention_kernel(
-    q: Any, k: Any, v: Any, scores: Any, out: Any, logits: Any, scale: float,
+    q: Any, k: Any, v: Any, scores: Any, out: Any, logits: Any, scale: float, softcap: float,
     keys: Any, values: Any, bias: Any, score: Any, position: Any, heaps: Any, n_routed: Any,
     seen: int, sinks: int, window: int, first: int, last: int,
 ) -> None:  # fmt: skip
     """KV heads first..last-1."""
-    kv_heads, _, head_dim = values.shape
+    kv_heads, _, head_dim = keys.shape
     n_queries = q.shape[1] // (kv_heads * head_dim)
     for head in range(first, last):
         logits_at = logits.ctypes.data + head * logits.strides[0]
@@ -245,5 +261,6 @@ def attention_kernel(
             bias.ctypes.data + head * bias.strides[0],
         )
         books = (heaps[head], score[head], position[head], bias[head])
-        sizes = (head, head_dim, n_queries, seen, sinks, window)
-        n_routed[head] = _read_head(inputs, kept, books, n_routed[head], sizes, scale)
+        sizes = (head, n_queries, (head_dim, values.shape[2]), seen, (sinks, window))
+        scaling = (scale, softcap)
+        n_routed[head] = _read_head(inputs, kept, books, n_routed[head], sizes, scaling)
