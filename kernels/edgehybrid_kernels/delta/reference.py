@@ -30,7 +30,7 @@ def gated_delta(
 
 def _normalised(x: Floats, key_heads: int, heads: int) -> Floats:
     """(T, Hk * Dk) to unit length per head, each repeated for its heads of v: (T, Hv, Dk)."""
-    by_head = x.reshape(len(x), key_heads, -1)
+    by_head = x.reshape(len(x), key_heads, x.shape[1] // key_heads)
     squares = np.sum(by_head * by_head, axis=2, keepdims=True)
     unit = by_head / np.sqrt(squares + np.float32(L2_EPS))
     return np.repeat(unit, heads // key_heads, axis=1)
