@@ -40,7 +40,7 @@ def run(kernels: Kernels, arrays: list[Any], cache: Any, softcap: float | None =
     return out
 
 
-@given(seed=seeds, shape=shapes, tokens=lengths, per_kv=st.integers(1, 3), softcap=caps)
+@given(seed=seeds, shape=shapes, tokens=lengths, per_kv=st.integers(1, 7), softcap=caps)
 @settings(max_examples=60, deadline=None)
 def test_a_full_cache_is_plain_causal_attention(
     kernels: Kernels,

@@ -1,8 +1,6 @@
 """Streaming attention with Numba: tokens in order, kv heads independent of each other.
 
-Two query heads share each pass over the keys and the values of their kv head, because it is the
-reading of those, from the second-level cache, that takes the time. Keys lie with neighbouring
-slots side by side, values with neighbouring dimensions, so neither product sums across lanes.
+This file keeps the cache; attend.py computes what a token sees in it.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from numba import types
 
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.attention import check, heap, no_scores
+from edgehybrid_kernels.attention.attend import attend
 from edgehybrid_kernels.attention.cache import RoutedCache, padded_slots
 from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
@@ -21,21 +20,14 @@ from edgehybrid_kernels.jit import FLOAT, INT, helper, kernel, read_only, writab
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
-    Vector,
-    at_least,
     first_lane,
-    fma,
-    largest,
-    load,
     load_first,
     load_scalar,
     splat,
-    store,
     store_first,
     store_scalar,
-    total,
 )
-from edgehybrid_kernels.vmath import exp, softplus, tanh
+from edgehybrid_kernels.vmath import softplus
 
 for _function in (heap.leaves_first, heap.sift_up, heap.sift_down, heap.admit, heap.record):
     helper(_function)
@@ -69,7 +61,7 @@ def attention(
     tokens, _, kv_heads, _, _ = check(q, k, v, score, cache, out, softcap)
     scores = no_scores(tokens, kv_heads) if score is None else score
     kept = cache.slots_for(tokens)
-    logits = np.empty((kv_heads, 2, padded_slots(kept.slots)), np.float32)
+    logits = np.empty((kv_heads, 4, padded_slots(kept.slots)), np.float32)
     seen = int(kept.seen[0])
     arrays = (kept.keys, kept.values, kept.bias, kept.score, kept.position, kept.heap)
     threads.run(
@@ -104,97 +96,6 @@ def _write_value(values: int, slot: int, value: int, value_dim: int) -> None:
 def _log_sigmoid(score: float) -> Any:
     zero = splat(0.0)
     return first_lane(zero - softplus(zero - splat(score)))
-
-
-@helper
-def _biased(product: Vector, bias: Vector, scaling: Any) -> Vector:
-    """The logits of products q . k, bounded by softcap unless that is 0, with their bias."""
-    scale, softcap = scaling
-    if softcap > 0.0:
-        capped = tanh(product * splat(scale) / splat(softcap))
-        return fma(capped, splat(softcap), bias)
-    return fma(product, splat(scale), bias)
-
-
-@helper
-def _logits(queries: Any, at: Any, shape: Any, scaling: Any) -> Any:
-    """Fills two rows of logits, one per query; returns the largest of each."""
-    query0, query1 = queries
-    keys, key_row, bias, logits, row = at
-    head_dim, _, occupied = shape
-    top0 = top1 = splat(-np.inf)
-    for slot in range(0, occupied, 2 * LANES):
-        here = slot * FLOAT_BYTES
-        next_ = here + LANES * FLOAT_BYTES
-        low0 = low1 = high0 = high1 = splat(0.0)
-        for dim in range(head_dim):
-            low = load(keys + dim * key_row + here)
-            high = load(keys + dim * key_row + next_)
-            q0 = splat(load_scalar(query0 + dim * FLOAT_BYTES))
-            q1 = splat(load_scalar(query1 + dim * FLOAT_BYTES))
-            low0, high0 = fma(q0, low, low0), fma(q0, high, high0)
-            low1, high1 = fma(q1, low, low1), fma(q1, high, high1)
-        low, high = load(bias + here), load(bias + next_)
-        low0, high0 = _biased(low0, low, scaling), _biased(high0, high, scaling)
-        low1, high1 = _biased(low1, low, scaling), _biased(high1, high, scaling)
-        store(logits + here, low0)
-        store(logits + next_, high0)
-        store(logits + row + here, low1)
-        store(logits + row + next_, high1)
-        top0 = at_least(at_least(top0, low0), high0)
-        top1 = at_least(at_least(top1, low1), high1)
-    return largest(top0), largest(top1)
-
-
-@helper
-def _exponentials(logits: int, occupied: int, top: float) -> Vector:
-    """Replaces logits by exp(logit - top); returns their sum in every lane."""
-    weights = splat(0.0)
-    for slot in range(0, occupied, LANES):
-        weight = exp(load(logits + slot * FLOAT_BYTES) - splat(top))
-        store(logits + slot * FLOAT_BYTES, weight)
-        weights = weights + weight
-    return splat(total(weights))
-
-
-@helper
-def _mix(values: int, weights: int, row: int, shape: Any, outs: Any, sums: Any) -> None:
-    """out = sum of weight * value / sum, for two queries and two vectors of channels a pass."""
-    _, value_dim, occupied = shape
-    out0, out1 = outs
-    sum0, sum1 = sums
-    value_row = value_dim * FLOAT_BYTES
-    for dim in range(0, value_dim, 2 * LANES):
-        here, next_ = dim * FLOAT_BYTES, (dim + LANES) * FLOAT_BYTES
-        lanes, more = value_dim - dim, value_dim - dim - LANES
-        low0 = low1 = high0 = high1 = splat(0.0)
-        for slot in range(occupied):
-            low = load_first(values + slot * value_row + here, lanes)
-            high = load_first(values + slot * value_row + next_, more)
-            weight0 = splat(load_scalar(weights + slot * FLOAT_BYTES))
-            weight1 = splat(load_scalar(weights + row + slot * FLOAT_BYTES))
-            low0, high0 = fma(weight0, low, low0), fma(weight0, high, high0)
-            low1, high1 = fma(weight1, low, low1), fma(weight1, high, high1)
-        store_first(out0 + here, low0 / sum0, lanes)
-        store_first(out0 + next_, high0 / sum0, more)
-        store_first(out1 + here, low1 / sum1, lanes)
-        store_first(out1 + next_, high1 / sum1, more)
-
-
-@helper
-def _attend(q: int, out: int, n_queries: int, at: Any, shape: Any, scaling: Any) -> None:
-    """All query heads of one kv head, two by two; of an odd number the last one is paired alone."""
-    keys, key_row, values, bias, logits, row = at
-    head_dim, value_dim, occupied = shape
-    places = (keys, key_row, bias, logits, row)
-    for query in range(0, n_queries, 2):
-        other = min(query + 1, n_queries - 1)
-        q0, q1 = q + query * head_dim * FLOAT_BYTES, q + other * head_dim * FLOAT_BYTES
-        top0, top1 = _logits((q0, q1), places, shape, scaling)
-        sum0 = _exponentials(logits, occupied, top0)
-        sum1 = _exponentials(logits + row, occupied, top1)
-        out0, out1 = out + query * value_dim * FLOAT_BYTES, out + other * value_dim * FLOAT_BYTES
-        _mix(values, logits, row, shape, (out0, out1), (sum0, sum1))
 
 
 @helper
@@ -238,7 +139,7 @@ def _read_head(inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scal
         bias[slot] = np.float32(0.0)
         occupied = min(now + 1, sinks + window) + length
         query, result = q_at + token * q.strides[0], out_at + token * out.strides[0]
-        _attend(query, result, n_queries, at, (head_dim, value_dim, occupied), scaling)
+        attend(query, result, n_queries, at, (head_dim, value_dim, occupied), scaling)
     return length
 
 
