@@ -27,7 +27,7 @@ _SIGNATURE = (
     *(BOOL, INT, INT),
 )
 # Of one core of a Zen 4 server; it only decides whether a call is worth a second thread.
-_MICROSECONDS_PER_INPUT = 0.0015
+_MICROSECONDS_PER_INPUT = 0.002
 
 
 def rg_lru(
