@@ -12,6 +12,8 @@ import click
 import typer
 
 import edgehybrid
+from edgehybrid.cli.generate import generate
+from edgehybrid.cli.inspect import inspect
 from edgehybrid.cli.summarize import summarize
 from edgehybrid.errors import EdgehybridError
 
@@ -46,6 +48,8 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_root)
     app.command()(summarize)
+    app.command()(generate)
+    app.command()(inspect)
     for entry in sorted(entry_points(group="edgehybrid.commands"), key=lambda e: e.name):
         app.command(entry.name)(entry.load())
     return app

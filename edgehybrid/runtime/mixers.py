@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
+from edgehybrid.bundle import MIXERS, Bundle
 from edgehybrid.errors import BundleDamaged
 from edgehybrid.runtime.state import Cache, CacheGroup, ConvState, FullCache, SsdState
 from edgehybrid_kernels import Kernels, RoutedCache
@@ -243,14 +245,21 @@ def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
         return Attention(**fields)
     if kind == "parallel":
         parts = enumerate(fields["parts"])
-        return Parallel(tuple(make_mixer(part, _of_part(i, weights)) for i, part in parts))
+        return Parallel(tuple(make_mixer(part, _under(f"{i}.", weights)) for i, part in parts))
     known = "'attention', 'parallel', 'short_conv', 'ssd'"
     raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {known}")
 
 
-def _of_part(part: int, weights: dict[str, Array]) -> dict[str, Array]:
-    prefix = f"{part}."
-    return {n.removeprefix(prefix): a for n, a in weights.items() if n.startswith(prefix)}
+def load_mixers(bundle: Bundle) -> list[Mixer]:
+    """The mixers of all layers, with their weights."""
+    layers: list[dict[str, Any]] = bundle.manifest["layers"]
+    tensors = load_file(bundle.file(MIXERS))
+    return [make_mixer(layer, _under(f"layers.{i}.", tensors)) for i, layer in enumerate(layers)]
+
+
+def _under(prefix: str, tensors: dict[str, Array]) -> dict[str, Array]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}
 
 
 def _check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:

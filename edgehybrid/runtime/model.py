@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from edgehybrid.bundle import MANIFEST, MIXERS, TOKENIZER, Bundle, open_bundle
+from edgehybrid.bundle import MANIFEST, TOKENIZER, Bundle, open_bundle
 from edgehybrid.errors import BundleDamaged, RequestError
 from edgehybrid.runtime.graph import Segment
 from edgehybrid.runtime.heads import SentenceHead, open_head
-from edgehybrid.runtime.mixers import Mixer, make_mixer
+from edgehybrid.runtime.mixers import load_mixers
 from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.runtime.workspace import Workspace
@@ -62,10 +60,15 @@ class Model:
         self.hidden_size, self.vocab_size = int(fields["hidden_size"]), int(fields["vocab_size"])
         self._step_costs = [float(cost) for cost in fields["step_costs"]]
         self.tokenizer = Tokenizer.from_file(str(bundle.file(TOKENIZER)))
-        self.mixers = _load_mixers(bundle)
+        self.mixers = load_mixers(bundle)
         count = len(self.mixers) + 1
         self.segments = [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
         self.head = open_head(bundle, self.vocab_size)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the bundle is a language model, not a reader."""
+        return not isinstance(self.head, SentenceHead)
 
     @property
     def sentence_head(self) -> SentenceHead:
@@ -142,14 +145,3 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _load_mixers(bundle: Bundle) -> Sequence[Mixer]:
-    layers: list[dict[str, Any]] = bundle.manifest["layers"]
-    tensors = load_file(bundle.file(MIXERS))
-    mixers = []
-    for i, layer in enumerate(layers):
-        prefix = f"layers.{i}."
-        own = {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}
-        mixers.append(make_mixer(layer, own))
-    return mixers

@@ -170,6 +170,23 @@ class PoolState(_Zeroed):
         return cls(np.zeros(hidden, dtype=np.float32), np.zeros(1, dtype=np.int64))
 
 
+@dataclass
+class TextState(_Zeroed):
+    """Logits (vocab,) of what comes next, and which tokens (vocab,) were read."""
+
+    logits: Array
+    seen: NDArray[np.bool_]
+
+    @classmethod
+    def alloc(cls, vocab_size: int) -> Self:
+        return cls(np.zeros(vocab_size, dtype=np.float32), np.zeros(vocab_size, dtype=np.bool_))
+
+    def take(self, tokens: NDArray[np.int32], logits: Array) -> None:
+        """Take note of tokens just read, and of the logits (vocab,) after the last of them."""
+        self.seen[tokens] = True
+        self.logits[:] = logits
+
+
 __all__ = [
     "Cache",
     "CacheGroup",
@@ -178,5 +195,6 @@ __all__ = [
     "PoolState",
     "RoutedCache",
     "SsdState",
+    "TextState",
     "kept_tokens",
 ]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from tokenizers import Tokenizer
 
 from edgehybrid.errors import NonFiniteError, RequestError, StreamError
+from edgehybrid.runtime.generation import generate
 from edgehybrid.runtime.heads import LogitsHead, SentenceHead
 from edgehybrid.runtime.pipeline import run_stages
-from edgehybrid.runtime.state import Cache, PoolState, kept_tokens
+from edgehybrid.runtime.sampling import Sampling
+from edgehybrid.runtime.state import Cache, PoolState, TextState, kept_tokens
 from edgehybrid.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model
 
 Array = NDArray[np.float32]
+BROKEN = "an earlier feed did not finish, so the state is unusable: reset()"
 
 
 class Stream:
@@ -30,13 +34,14 @@ class Stream:
         self._model = model
         self.caches = list(caches)
         self._pool = PoolState.alloc(model.hidden_size)
+        self._text = TextState.alloc(model.vocab_size) if model.writes else None
         self.position = 0
         self._broken = False
 
     @property
     def nbytes(self) -> int:
         """Bytes of state: the sum over all caches. Constant, unless every token is kept."""
-        return self._pool.nbytes + sum(cache.nbytes for cache in self.caches)
+        return sum(cache.nbytes for cache in self._all_caches())
 
     @property
     def kv_tokens(self) -> int:
@@ -45,7 +50,7 @@ class Stream:
 
     def reset(self) -> None:
         """Forget everything: as a new stream."""
-        for cache in (*self.caches, self._pool):
+        for cache in self._all_caches():
             cache.reset()
         self.position, self._broken = 0, False
 
@@ -82,14 +87,90 @@ class Stream:
             run_stages(self._stages(emitted, wanted), spaces, fills)
         self._broken = False
         self.position = end
-        if isinstance(head, LogitsHead) and not all_logits:
-            last: Array = emitted[0][0]
-            return last
+        if self._text is not None and len(tokens):
+            self._text.take(tokens, emitted[-1][-1])
+            if not all_logits:
+                return self._text.logits.copy()
         return np.concatenate(emitted) if emitted else np.zeros((0, head.width), np.float32)
+
+    def generate(
+        self,
+        max_tokens: int = 256,
+        *,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        stop: Sequence[str | int] | str = (),
+        seed: int | None = None,
+        logit_bias: Mapping[int, float] | None = None,
+        callback: Callable[[int], bool | None] | None = None,
+    ) -> Iterator[str]:
+        """Go on writing after what was read; yield pieces of text of whole characters.
+
+        Every token whose text is yielded has been read by the stream, so that one may feed more
+        and go on. Writing ends after `max_tokens`, at a stop token of the model (neither shown nor
+        read), at a stop token or string of the caller's (not shown), or when `callback` says so.
+
+        Args:
+            max_tokens: at most so many tokens.
+            temperature: 0 takes the likeliest token; see `Sampling` for this and the next five.
+            top_k: choose among so many of the likeliest; 0 for all.
+            top_p: choose among the likeliest that together have this probability.
+            min_p: drop tokens less likely than this part of the likeliest.
+            repetition_penalty: above 1 makes tokens that were read or written less likely.
+            stop: strings and token ids to end at.
+            seed: the same seed gives the same text; None draws one.
+            logit_bias: added to the logits of these tokens.
+            callback: called with each token before it is read; False ends the writing.
+
+        Raises:
+            RequestError: an argument is out of range, or the bundle is a reader.
+            StreamError: nothing was read yet, or an earlier feed broke the stream.
+        """
+        sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, logit_bias)
+        return generate(
+            self, sampling, max_tokens=max_tokens, stop=stop, seed=seed, callback=callback
+        )
+
+    def next_logits(self) -> Array:
+        """Logits (vocab,) of the token after the last one read; a view, not to be written to.
+
+        Raises:
+            RequestError: the bundle is a reader.
+            StreamError: nothing was read yet, or an earlier feed broke the stream.
+        """
+        if self._text is None:
+            raise RequestError(f"{self._model.bundle.name} is a reader: it writes no text")
+        if self._broken:
+            raise StreamError(BROKEN)
+        if not self.position:
+            raise StreamError("nothing was read yet: feed a prompt before generating")
+        return self._text.logits
+
+    @property
+    def seen_tokens(self) -> NDArray[np.bool_]:
+        """(vocab,) which tokens were read or written."""
+        return np.zeros(0, np.bool_) if self._text is None else self._text.seen
+
+    @property
+    def stop_tokens(self) -> tuple[int, ...]:
+        """The model's own tokens for the end of a text."""
+        head = self._model.head
+        return head.stop_tokens if isinstance(head, LogitsHead) else ()
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return self._model.tokenizer
+
+    def _all_caches(self) -> list[Cache]:
+        return [*self.caches, self._pool, *([] if self._text is None else [self._text])]
 
     def _checked(self, ids: ArrayLike) -> NDArray[np.int32]:
         if self._broken:
-            raise StreamError("an earlier feed did not finish, so the state is unusable: reset()")
+            raise StreamError(BROKEN)
         tokens = np.asarray(ids)
         if tokens.size == 0:
             return np.zeros(0, dtype=np.int32)

@@ -62,8 +62,8 @@ def export(checkpoint: Path, out: Path, *, weights: str = "int8") -> dict[str, A
 
 def _build(source: Checkpoint, spec: ModelSpec, weights: str, folder: Path) -> None:
     graphs = [*segments(spec, weights), *head_graphs(spec.head, weights)]
-    write_files(folder, graphs, mixer_tensors(spec), source.folder / "tokenizer.json")
-    manifest = _manifest(source, spec, weights)
+    parts = write_files(folder, graphs, mixer_tensors(spec), source.folder / "tokenizer.json")
+    manifest = {**_manifest(source, spec, weights), "parts": parts}
     write_manifest(folder, manifest)
     write_manifest(folder, {**manifest, "loss": validate(spec, folder, weights)})
 

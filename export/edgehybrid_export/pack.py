@@ -28,6 +28,7 @@ class WeightFile:
 
     def __init__(self, path: Path) -> None:
         self._path, self._size = path, 0
+        self.parts = {"embedding": 0, "body": 0, "head": 0}
         path.write_bytes(b"")
 
     def add_graph(self, graph: Graph, path: Path) -> None:
@@ -37,6 +38,7 @@ class WeightFile:
             for tensor in model.graph.initializer:
                 if len(tensor.raw_data) < INLINE_BYTES:
                     continue
+                self.parts[_part(graph.name, tensor.name)] += len(tensor.raw_data)
                 align = PAGE if len(tensor.raw_data) >= LARGE else SMALL_ALIGN
                 file.write(bytes(-self._size % align))
                 offset = self._size + -self._size % align
@@ -55,8 +57,8 @@ def write_files(
     graphs: list[Graph],
     tensors: dict[str, NDArray[np.float32]],
     tokenizer: Path,
-) -> None:
-    """Write everything but the manifest."""
+) -> dict[str, int]:
+    """Write everything but the manifest; return the bytes of weights by part of the model."""
     weights = WeightFile(folder / WEIGHTS)
     for graph in graphs:
         weights.add_graph(graph, folder / f"{graph.name}.onnx")
@@ -64,6 +66,14 @@ def write_files(
         {name: np.ascontiguousarray(array) for name, array in tensors.items()}, folder / MIXERS
     )
     (folder / TOKENIZER).write_bytes(tokenizer.read_bytes())
+    kernels = sum(array.nbytes for array in tensors.values())
+    return {**weights.parts, "body": weights.parts["body"] + kernels}
+
+
+def _part(graph: str, tensor: str) -> str:
+    if tensor.startswith("embedding"):
+        return "embedding"
+    return "body" if graph.startswith("segment.") else "head"
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
