@@ -1,8 +1,8 @@
 """The selective scan with Numba: channels in vectors, time inner.
 
 The state and the rates of one vector of channels, N x LANES numbers each, are copied side by side
-for the whole call: where they lie, rows of often a power of two apart, they would drive each other
-out of the first-level cache. What is left is mostly N exponentials per channel and token.
+for calls of several tokens: where they lie, rows often a power of two apart, they would drive each
+other out of the first-level cache. What is left is mostly N exponentials per channel and token.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _SIGNATURE = (
     *(writable(2), writable(2), writable(4), INT, INT),
 )
 _ROW = LANES * FLOAT_BYTES
+# Fewer tokens than this do not pay for the copying.
+_COPIED_FROM = 4
 # Of one core of a Zen 4 server; it only decides whether a call is worth a second thread.
 _MICROSECONDS_PER_STATE = 4e-4
 
@@ -72,24 +74,24 @@ def _copy(source: int, source_row: int, target: int, target_row: int, size: Any)
 
 
 @helper
-def _one_token(near: int, n_state: int, step: Vector, u: Vector, b: int, c: int) -> Vector:
+def _one_token(work: Any, step: Vector, u: Vector, b: int, c: int) -> Vector:
     """Moves N x LANES of state by one token; returns c @ state."""
-    rates = near + n_state * _ROW
+    state, rates, row, n_state = work
     y = splat(0.0)
     for _ in range(n_state):
         kept = decay(step * load(rates))
-        s = fma(load(near), kept, splat(load_scalar(b)) * u)
+        s = fma(load(state), kept, splat(load_scalar(b)) * u)
         y = fma(splat(load_scalar(c)), s, y)
-        store(near, s)
-        near += _ROW
-        rates += _ROW
+        store(state, s)
+        state += row
+        rates += row
         b += FLOAT_BYTES
         c += FLOAT_BYTES
     return y
 
 
 @helper
-def _scan_vector(near: int, n_state: int, tokens: int, lanes: int, at: Any, rows: Any) -> None:
+def _scan_vector(work: Any, tokens: int, lanes: int, at: Any, rows: Any) -> None:
     """All tokens for one vector of channels."""
     x, dt, b, c, bias, skip, out = at
     x_row, dt_row, b_row, c_row, out_row = rows
@@ -98,7 +100,7 @@ def _scan_vector(near: int, n_state: int, tokens: int, lanes: int, at: Any, rows
         prefetch(dt + 4 * dt_row)
         value = load_first(x, lanes)
         step = softplus(load_first(dt, lanes) + bias)
-        y = _one_token(near, n_state, step, step * value, b, c)
+        y = _one_token(work, step, step * value, b, c)
         store_first(out, fma(skip, value, y), lanes)
         x += x_row
         dt += dt_row
@@ -113,18 +115,24 @@ def selective_kernel(
     first: int, last: int,
 ) -> None:  # fmt: skip
     """Vectors first..last-1 of channels, every token."""
+    tokens = x.shape[0]
     n_state, channels = state.shape
     row = channels * FLOAT_BYTES
     near_at = near.ctypes.data + first * near.strides[0]  # each thread has that of its first vector
     rows = (x.strides[0], dt.strides[0], b.strides[0], c.strides[0], out.strides[0])
     for channel in range(first * LANES, min(last * LANES, channels), LANES):
         here, lanes = channel * FLOAT_BYTES, channels - channel
-        size = (n_state, lanes)
-        _copy(state.ctypes.data + here, row, near_at, _ROW, size)
-        _copy(a.ctypes.data + here, row, near_at + n_state * _ROW, _ROW, size)
+        state_at, rates_at = state.ctypes.data + here, a.ctypes.data + here
+        work, size = (state_at, rates_at, row, n_state), (n_state, lanes)
+        copied = tokens >= _COPIED_FROM or lanes < LANES
+        if copied:
+            work = (near_at, near_at + n_state * _ROW, _ROW, n_state)
+            _copy(state_at, row, near_at, _ROW, size)
+            _copy(rates_at, row, near_at + n_state * _ROW, _ROW, size)
         bias = load_first(dt_bias.ctypes.data + here, lanes)
         skip = load_first(d.ctypes.data + here, lanes)
         x_at, dt_at, out_at = x.ctypes.data + here, dt.ctypes.data + here, out.ctypes.data + here
         at = (x_at, dt_at, b.ctypes.data, c.ctypes.data, bias, skip, out_at)
-        _scan_vector(near_at, n_state, x.shape[0], lanes, at, rows)
-        _copy(near_at, _ROW, state.ctypes.data + here, row, size)
+        _scan_vector(work, tokens, lanes, at, rows)
+        if copied:
+            _copy(near_at, _ROW, state_at, row, size)
