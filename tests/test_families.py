@@ -50,3 +50,51 @@ def _compare(got: np.ndarray, wanted: np.ndarray, what: str) -> None:
     print(f"{what}: {error:.1e}")
     assert error <= TOLERANCE, what
     np.testing.assert_array_equal(got.argmax(-1), wanted.argmax(-1), err_msg=what)
+
+
+@pytest.fixture(scope="module")
+def attentive(tmp_path_factory: pytest.TempPathFactory) -> edgehybrid.Model:
+    folder = tmp_path_factory.mktemp("attentive")
+    export(save(random_model("llama"), folder / "source"), folder / "bundle", weights="float32")
+    return edgehybrid.load(folder / "bundle", threads=2)
+
+
+def test_without_a_budget_every_token_is_kept(attentive: edgehybrid.Model, ids: np.ndarray) -> None:
+    stream = attentive.stream()
+    before = stream.nbytes
+    for _ in range(4):
+        stream.feed(ids)
+    assert stream.kv_tokens == 4 * TOKENS
+    assert stream.nbytes > before
+
+
+def test_a_budget_is_first_and_last_tokens(attentive: edgehybrid.Model, ids: np.ndarray) -> None:
+    stream = attentive.stream(budget=20)
+    before = stream.nbytes
+    stream.feed(ids)
+    assert stream.kv_tokens == 20
+    assert stream.nbytes == before
+    kept = set(stream.caches[0].position[0].tolist()) - {-1}
+    assert kept == {0, 1, 2, 3, *range(TOKENS - 16, TOKENS)}
+
+
+def test_a_budget_that_holds_all_changes_nothing(
+    attentive: edgehybrid.Model, ids: np.ndarray
+) -> None:
+    wanted = attentive.stream().feed(ids, all_logits=True)
+    got = attentive.stream(budget=TOKENS).feed(ids, all_logits=True)
+    np.testing.assert_allclose(got, wanted, atol=TOLERANCE * wanted.std())
+
+
+def test_int8_and_shards_of_bfloat16(tmp_path: Path, ids: np.ndarray) -> None:
+    model = random_model("granitemoehybrid").to(torch.bfloat16)
+    save(model, tmp_path / "source", max_shard_size="60KB")
+    assert len(list((tmp_path / "source").glob("model-*.safetensors"))) > 1
+    with torch.no_grad():
+        wanted = model.float()(torch.from_numpy(ids)[None]).logits[0].numpy()
+    export(tmp_path / "source", tmp_path / "exact", weights="float32")
+    got = edgehybrid.load(tmp_path / "exact", threads=1).stream().feed(ids, all_logits=True)
+    _compare(got, wanted, "bfloat16")
+    export(tmp_path / "source", tmp_path / "small", weights="int8")
+    small = edgehybrid.load(tmp_path / "small", threads=1).stream().feed(ids, all_logits=True)
+    assert 1e-3 < np.sqrt(np.square(small - wanted).mean()) / wanted.std() < 0.15

@@ -201,8 +201,7 @@ class Attention:
             qkv[:, self.width : self.width + keys],
             qkv[:, self.width + keys :],
         )
-        cache = state.room(length) if isinstance(state, FullCache) else state
-        kernels.attention(q, k, v, buffers["score"][:length], cache, y, scale=self.scale)
+        kernels.attention(q, k, v, buffers["score"][:length], state, y, scale=self.scale)
 
 
 @dataclass(frozen=True)

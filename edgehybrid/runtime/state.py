@@ -13,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from edgehybrid_kernels import RoutedCache
+from edgehybrid_kernels import FullCache, RoutedCache
 
 Array = NDArray[np.float32]
-
-#: Tokens that a cache of every token has place for at first.
-FIRST_SLOTS = 256
 
 
 class Cache(Protocol):
@@ -75,53 +72,6 @@ class ConvState(_Zeroed):
         return cls(np.zeros((conv_width - 1, width), dtype=np.float32))
 
 
-class FullCache:
-    """Every token: a routed cache all of whose slots are sinks, and which grows as it fills."""
-
-    def __init__(self, slots: RoutedCache) -> None:
-        self.slots = slots
-
-    @classmethod
-    def alloc(cls, n_kv_heads: int, head_dim: int) -> Self:
-        return cls(_all_sinks(n_kv_heads, head_dim, FIRST_SLOTS))
-
-    def room(self, tokens: int) -> RoutedCache:
-        """The slots, with place for so many more tokens; capacity doubles when they are full."""
-        old = self.slots
-        seen = int(old.seen[0])
-        if seen + tokens <= old.sinks:
-            return old
-        size = max(2 * old.sinks, seen + tokens)
-        self.slots = _all_sinks(old.n_kv_heads, old.head_dim, size)
-        for name in ("keys", "values", "bias", "score", "position"):
-            getattr(self.slots, name)[:, :seen] = getattr(old, name)[:, :seen]
-        self.slots.seen[:] = seen
-        return self.slots
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens are kept: all that were read."""
-        return int(self.slots.seen[0])
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes allocated, which grow with the number of tokens."""
-        return self.slots.nbytes
-
-    def reset(self) -> None:
-        self.slots.reset()
-
-    def copy(self) -> Self:
-        return type(self)(self.slots.copy())
-
-    def tensors(self) -> dict[str, NDArray[np.generic]]:
-        return self.slots.tensors()
-
-
-def _all_sinks(n_kv_heads: int, head_dim: int, slots: int) -> RoutedCache:
-    return RoutedCache.alloc(n_kv_heads, head_dim, sinks=slots, window=1, budget=0)
-
-
 class CacheGroup:
     """The caches of parallel mixers, in their order."""
 
@@ -152,7 +102,7 @@ def kept_tokens(cache: Cache) -> int:
     if isinstance(cache, CacheGroup):
         return max(map(kept_tokens, cache.parts), default=0)
     if isinstance(cache, FullCache):
-        return cache.tokens
+        return int(cache.seen[0])
     if isinstance(cache, RoutedCache):
         return int((cache.position >= 0).sum(axis=1).max())
     return 0
