@@ -53,6 +53,12 @@ LFM2 = {
     "num_key_value_heads": 2, "block_multiple_of": 16, "conv_L_cache": 3,
     "layer_types": ["conv", "full_attention", "conv"],
 }  # fmt: skip
+QWEN35 = {
+    "intermediate_size": 72, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 16, "linear_key_head_dim": 12,
+    "linear_value_head_dim": 20, "linear_num_key_heads": 2, "linear_num_value_heads": 4,
+    "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+}  # fmt: skip
 LLAMA3 = {
     "rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0,
     "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
@@ -106,6 +112,14 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "time_step_limit": [0.02, 0.09]},
         {"mlp_bias": True, "use_bias": True, "head_dim": 20, "mamba_num_heads": 3,
          "mamba_head_dim": 32, "n_groups": 1, "tie_word_embeddings": True},
+    ]),
+    "qwen3_5_text": (QWEN35, [
+        {},
+        {"linear_num_key_heads": 3, "linear_num_value_heads": 3, "linear_conv_kernel_dim": 3,
+         "tie_word_embeddings": True},
+        {"layer_types": ["full_attention", "linear_attention", "full_attention"],
+         "num_key_value_heads": 1, "num_attention_heads": 3, "head_dim": 24,
+         "linear_num_key_heads": 1, "linear_key_head_dim": 16, "linear_value_head_dim": 8},
     ]),
     "lfm2": (LFM2, [
         {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ pytest.importorskip("transformers", reason="parity needs transformers: edgehybri
 
 import torch
 from families import CASES, random_model, save
+from safetensors.numpy import load_file, save_file
 
 import edgehybrid
 from edgehybrid_export import export
@@ -98,3 +100,21 @@ def test_int8_and_shards_of_bfloat16(tmp_path: Path, ids: np.ndarray) -> None:
     export(tmp_path / "source", tmp_path / "small", weights="int8")
     small = edgehybrid.load(tmp_path / "small", threads=1).stream().feed(ids, all_logits=True)
     assert 1e-3 < np.sqrt(np.square(small - wanted).mean()) / wanted.std() < 0.15
+
+
+def test_the_text_part_of_a_model_that_sees(tmp_path: Path, ids: np.ndarray) -> None:
+    model = random_model("qwen3_5_text")
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(ids)[None]).logits[0].numpy()
+    source = save(model, tmp_path / "source")
+    config = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(
+        json.dumps({"model_type": "qwen3_5", "text_config": config, "vision_config": {}})
+    )
+    tensors = load_file(source / "model.safetensors")
+    named = {n.replace("model.", "model.language_model.", 1): a for n, a in tensors.items()}
+    named["model.visual.patch_embed.weight"] = named["mtp.fc.weight"] = np.ones(3, np.float32)
+    save_file(named, source / "model.safetensors")
+    export(source, tmp_path / "bundle", weights="float32")
+    got = edgehybrid.load(tmp_path / "bundle", threads=1).stream().feed(ids, all_logits=True)
+    _compare(got, wanted, "qwen3_5")

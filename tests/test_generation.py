@@ -21,7 +21,9 @@ from edgehybrid_export import export
 PROMPT = np.random.default_rng(5).integers(0, 256, 40)
 
 
-@pytest.fixture(scope="module", params=["granitemoehybrid", "falcon_h1", "lfm2", "qwen3"])
+@pytest.fixture(
+    scope="module", params=["granitemoehybrid", "falcon_h1", "lfm2", "qwen3", "qwen3_5_text"]
+)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp(request.param)
     model = random_model(request.param, vocab_size=260, eos_token_id=None)

@@ -150,6 +150,65 @@ class ShortConv:
 
 
 @dataclass(frozen=True)
+class GatedDelta:
+    """Gated delta rule: convolution over q, k, v; scan; norm of each head of y, gated by z.
+
+    Weights: conv_weight (conv_dim, K), conv_bias (conv_dim,), norm (width,). Decay and correction
+    come ready from the segment.
+    """
+
+    k_heads: int
+    v_heads: int
+    k_dim: int
+    v_dim: int
+    norm_eps: float
+    weights: dict[str, Array]
+
+    def __post_init__(self) -> None:
+        conv = {"conv_weight": (self.conv_dim, -1), "conv_bias": (self.conv_dim,)}
+        _check_weights(self.weights, {**conv, "norm": (self.width,)})
+
+    @property
+    def width(self) -> int:
+        return self.v_heads * self.v_dim
+
+    @property
+    def conv_dim(self) -> int:
+        return 2 * self.k_heads * self.k_dim + self.width
+
+    def buffers(self, chunk: int) -> Buffers:
+        sizes = {
+            "delta_qkv": self.conv_dim,
+            "delta_mixed": self.conv_dim,
+            "z": self.width,
+            "scan": self.width,
+            "g": self.v_heads,
+            "beta": self.v_heads,
+        }
+        return {name: np.zeros((chunk, size), np.float32) for name, size in sizes.items()}
+
+    def alloc(self, budget: int | None) -> SsdState:
+        taps = self.weights["conv_weight"].shape[1]
+        return SsdState.alloc(taps, self.conv_dim, self.v_heads, self.k_dim, self.v_dim)
+
+    def run(
+        self, kernels: Kernels, buffers: Buffers, length: int, state: SsdState, y: Array
+    ) -> None:
+        w, keys = self.weights, self.k_heads * self.k_dim
+        b = {name: buffer[:length] for name, buffer in buffers.items()}
+        mixed = b["delta_mixed"]
+        kernels.causal_conv(
+            b["delta_qkv"], w["conv_weight"], w["conv_bias"], state.conv, mixed, silu=True
+        )
+        q, k, v = mixed[:, :keys], mixed[:, keys : 2 * keys], mixed[:, 2 * keys :]
+        kernels.gated_delta(q, k, v, b["g"], b["beta"], state.recurrent, b["scan"])
+        kernels.gated_rms_norm(
+            b["scan"], b["z"], w["norm"], y,
+            eps=self.norm_eps, groups=self.v_heads, norm_before_gate=True,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Attention:
     """Grouped queries over what is kept: queries and keys come rotated where they have positions.
 
@@ -165,16 +224,18 @@ class Attention:
     sinks: int = 0
     window: int | None = None
     budget: int | None = None
+    gated: bool = False
 
     @property
     def width(self) -> int:
         return self.heads * self.head_dim
 
     def buffers(self, chunk: int) -> Buffers:
-        return {
+        made: Buffers = {
             "qkv": np.zeros((chunk, self.width + 2 * self.kv_heads * self.head_dim), np.float32),
             "score": np.zeros((chunk, self.kv_heads), np.float32),
         }
+        return made | ({"gate": np.zeros((chunk, self.width), np.float32)} if self.gated else {})
 
     def alloc(self, budget: int | None) -> RoutedCache | FullCache:
         if self.window is None and budget is None:
@@ -202,6 +263,8 @@ class Attention:
             qkv[:, self.width + keys :],
         )
         kernels.attention(q, k, v, buffers["score"][:length], state, y, scale=self.scale)
+        if self.gated:
+            y *= buffers["gate"][:length]
 
 
 @dataclass(frozen=True)
@@ -240,12 +303,14 @@ def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
         return Ssd(**fields, weights=weights)
     if kind == "short_conv":
         return ShortConv(**fields, weights=weights)
+    if kind == "gated_delta":
+        return GatedDelta(**fields, weights=weights)
     if kind == "attention":
         return Attention(**fields)
     if kind == "parallel":
         parts = enumerate(fields["parts"])
         return Parallel(tuple(make_mixer(part, _under(f"{i}.", weights)) for i, part in parts))
-    known = "'attention', 'parallel', 'short_conv', 'ssd'"
+    known = "'attention', 'gated_delta', 'parallel', 'short_conv', 'ssd'"
     raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {known}")
 
 

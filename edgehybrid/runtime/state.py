@@ -48,7 +48,10 @@ class _Zeroed:
 
 @dataclass
 class SsdState(_Zeroed):
-    """A Mamba-2 layer: last inputs of the convolution (K - 1, conv_dim), SSD state (H, N, P)."""
+    """A Mamba-2 layer: last inputs of the convolution (K - 1, conv_dim), SSD state (H, N, P).
+
+    Of the gated delta rule too, whose state is (v heads, k_dim, v_dim).
+    """
 
     conv: Array
     recurrent: Array

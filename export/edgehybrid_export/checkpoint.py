@@ -70,6 +70,10 @@ class Checkpoint:
         """Take note that a tensor says nothing new, such as a stored copy of a tied one."""
         self._left.discard(name)
 
+    def skip_all(self, prefix: str) -> None:
+        """Leave out the tensors of a part that is not exported, such as an image encoder."""
+        self._left = {name for name in self._left if not name.startswith(prefix)}
+
     def tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """One weight as float32; its shape must be `shape` and all its values finite."""
         if name not in self._homes:

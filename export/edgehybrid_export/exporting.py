@@ -21,7 +21,7 @@ from edgehybrid_export.linear import PRECISIONS
 from edgehybrid_export.manifest import describe_head, describe_layer, describe_router, step_costs
 from edgehybrid_export.pack import fingerprint_all, write_files, write_manifest
 from edgehybrid_export.segments import segments
-from edgehybrid_export.spec import AttentionMixer, ModelSpec, OneMixer, SsdMixer
+from edgehybrid_export.spec import AttentionMixer, DeltaMixer, ModelSpec, OneMixer, SsdMixer
 from edgehybrid_export.validate import validate
 
 
@@ -85,6 +85,8 @@ def _kernel_arrays(mixer: OneMixer) -> dict[str, NDArray[np.float32]]:
     if isinstance(mixer, SsdMixer):
         own |= {"a": mixer.a, "d": mixer.d, "dt_bias": mixer.dt_bias}
         own |= {"norm": mixer.norm.weight} if mixer.norm else {}
+    elif isinstance(mixer, DeltaMixer):
+        own["norm"] = np.tile(mixer.norm.weight, mixer.v_heads)
     return own
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgehybrid_export.spec import (
     AttentionMixer,
+    DeltaMixer,
     Layer,
     LogitsHead,
     ModelSpec,
@@ -71,6 +72,15 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
         return _describe_ssd(mixer)
     if isinstance(mixer, ShortConvMixer):
         return {"mixer": "short_conv", "width": mixer.width}
+    if isinstance(mixer, DeltaMixer):
+        return {
+            "mixer": "gated_delta",
+            "k_heads": mixer.k_heads,
+            "v_heads": mixer.v_heads,
+            "k_dim": mixer.k_dim,
+            "v_dim": mixer.v_dim,
+            "norm_eps": mixer.norm.eps,
+        }
     described = {
         "mixer": "attention",
         "heads": mixer.n_heads,
@@ -84,7 +94,7 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
             "window": router.window,
             "budget": router.budget,
         }
-    return described | {"window": mixer.window}
+    return described | {"window": mixer.window, "gated": mixer.gated}
 
 
 def _describe_ssd(mixer: SsdMixer) -> dict[str, Any]:
@@ -119,6 +129,8 @@ def _mixer_cost(mixer: OneMixer) -> int:
         return int(mixer.in_proj.weight.size + 3 * mixer.width * mixer.d_state)
     if isinstance(mixer, ShortConvMixer):
         return int(mixer.in_proj.weight.size + mixer.conv_weight.size)
+    if isinstance(mixer, DeltaMixer):
+        return int(mixer.in_proj.weight.size + 4 * mixer.width * mixer.k_dim)
     seen = mixer.window or TYPICAL_CONTEXT
     if router := mixer.router:
         seen = router.sinks + router.window + router.budget

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid_export.spec import (
     AttentionMixer,
+    DeltaMixer,
     Layer,
     Linear,
     LogitsHead,
@@ -21,6 +24,7 @@ from edgehybrid_export.spec import (
 from edgehybrid_kernels import Kernels, RoutedCache, load_kernels
 
 Array = NDArray[np.float32]
+Convolved: TypeAlias = SsdMixer | ShortConvMixer | DeltaMixer
 
 
 def residuals(spec: ModelSpec, ids: NDArray[np.int32]) -> list[Array]:
@@ -81,6 +85,8 @@ def _mix(kernels: Kernels, mixer: OneMixer, x: Array) -> Array:
         return _ssd(kernels, mixer, x)
     if isinstance(mixer, ShortConvMixer):
         return _short_conv(kernels, mixer, x)
+    if isinstance(mixer, DeltaMixer):
+        return _delta(kernels, mixer, x)
     return _attention(kernels, mixer, x)
 
 
@@ -109,7 +115,24 @@ def _short_conv(kernels: Kernels, m: ShortConvMixer, x: Array) -> Array:
     return c * _conv(kernels, m, b * xs, activate=False)
 
 
-def _conv(kernels: Kernels, m: SsdMixer | ShortConvMixer, x: Array, *, activate: bool) -> Array:
+def _delta(kernels: Kernels, m: DeltaMixer, x: Array) -> Array:
+    heads, conv, keys = m.v_heads, len(m.conv_bias), m.k_heads * m.k_dim
+    parts = np.cumsum([conv, m.width, heads])
+    qkv, z, b, a = np.split(_apply(m.in_proj, x), parts, axis=-1)
+    q, k, v = np.split(_conv(kernels, m, qkv, activate=True), [keys, 2 * keys], axis=-1)
+    g = m.a_rate * np.logaddexp(a + m.dt_bias, np.float32(0))
+    beta = np.float32(0.5) * (1 + np.tanh(b / 2))
+    y, out = np.empty_like(z), np.empty_like(z)
+    state = np.zeros((heads, m.k_dim, m.v_dim), np.float32)
+    kernels.gated_delta(q, k, v, g, beta, state, y)
+    weight = np.tile(m.norm.weight, heads)
+    kernels.gated_rms_norm(
+        y, z, weight, out, eps=m.norm.eps, groups=heads, norm_before_gate=True
+    )  # fmt: skip
+    return out
+
+
+def _conv(kernels: Kernels, m: Convolved, x: Array, *, activate: bool) -> Array:
     out, taps = np.empty_like(x), m.conv_weight.shape[1]
     tail = np.zeros((taps - 1, x.shape[1]), np.float32)
     kernels.causal_conv(x, m.conv_weight, m.conv_bias, tail, out, silu=activate)
@@ -118,7 +141,8 @@ def _conv(kernels: Kernels, m: SsdMixer | ShortConvMixer, x: Array, *, activate:
 
 def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
     keys = m.n_kv_heads * m.head_dim
-    q, k, v = np.split(_apply(m.qkv, x), [m.width, m.width + keys], -1)
+    ends = [m.width, m.width + keys, m.width + 2 * keys]
+    q, k, v, gate = np.split(_apply(m.qkv, x), ends, -1)
     q, k = _positioned(m, q, m.q_norm), _positioned(m, k, m.k_norm)
     score = np.zeros((len(x), m.n_kv_heads), np.float32)
     sinks, window, budget = len(x), 1, 0  # of which every token is a sink
@@ -130,7 +154,7 @@ def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
     cache = RoutedCache.alloc(m.n_kv_heads, m.head_dim, sinks, window, budget)
     out = np.empty_like(q)
     kernels.attention(q, k, v, score, cache, out, scale=m.scale)
-    return out
+    return out * (0.5 * (1 + np.tanh(0.5 * gate))) if m.gated else out
 
 
 def _positioned(m: AttentionMixer, x: Array, norm: Norm | None) -> Array:

@@ -17,6 +17,7 @@ from edgehybrid_export.graph import Graph
 from edgehybrid_export.linear import Scaled, embedding, linear, scaled
 from edgehybrid_export.spec import (
     AttentionMixer,
+    DeltaMixer,
     Layer,
     Mlp,
     ModelSpec,
@@ -92,17 +93,34 @@ def _recurrent_inputs(graph: Graph, projected: str, mixer: OneMixer) -> None:
         b, c, x = graph.split(projected, [mixer.width] * 3)
         graph.output(graph.node("Mul", b, x), "bx", ["T", mixer.width])
         graph.output(c, "c", ["T", mixer.width])
+    elif isinstance(mixer, DeltaMixer):
+        _delta_inputs(graph, projected, mixer)
     elif not isinstance(mixer, AttentionMixer):
         graph.output(projected, "zxbcdt", ["T", mixer.in_proj.weight.shape[1]])
+
+
+def _delta_inputs(graph: Graph, projected: str, mixer: DeltaMixer) -> None:
+    heads, conv = mixer.v_heads, len(mixer.conv_bias)
+    qkv, z, b, a = graph.split(projected, [conv, mixer.width, heads, heads])
+    step = graph.node("Softplus", graph.node("Add", a, graph.constant(mixer.dt_bias, "dt_bias")))
+    decay = graph.node("Mul", step, graph.constant(mixer.a_rate, "a_rate"))
+    graph.output(qkv, "delta_qkv", ["T", conv])
+    graph.output(z, "z", ["T", mixer.width])
+    graph.output(decay, "g", ["T", heads])
+    graph.output(graph.node("Sigmoid", b), "beta", ["T", heads])
 
 
 def _attention_inputs(
     graph: Graph, x: str, ready: Scaled, mixer: AttentionMixer, precision: str
 ) -> None:
     projected = linear(graph, ready, mixer.qkv, precision)
+    columns = mixer.width + 2 * mixer.n_kv_heads * mixer.head_dim
+    if mixer.gated:
+        projected, gate = graph.split(projected, [columns, mixer.width])
+        graph.output(graph.node("Sigmoid", gate), "gate", ["T", mixer.width])
     if mixer.rotary or mixer.q_norm or mixer.k_norm:
         projected = _positioned(graph, projected, mixer)
-    graph.output(projected, "qkv", ["T", mixer.qkv.weight.shape[1]])
+    graph.output(projected, "qkv", ["T", columns])
     if mixer.router:
         graph.output(_router(graph, x, mixer.router), "score", ["T", mixer.n_kv_heads])
 

@@ -73,6 +73,36 @@ class ShortConvMixer:
 
 
 @dataclass(frozen=True)
+class DeltaMixer:
+    """Gated delta rule. in_proj gives q, k, v, z, b, a side by side.
+
+    The decay is exp(a_rate * softplus(a + dt_bias)), the correction sigmoid(b); y is normalised
+    by head and then gated by z.
+    """
+
+    in_proj: Linear
+    conv_weight: Array  # (conv_dim, K) over q, k, v
+    conv_bias: Array  # (conv_dim,)
+    a_rate: Array  # (v_heads,), negative
+    dt_bias: Array  # (v_heads,)
+    norm: Norm  # (v_dim,), of each head
+    out_proj: Linear
+    k_heads: int
+    k_dim: int
+    v_dim: int
+
+    @property
+    def v_heads(self) -> int:
+        """Heads of v, z and of the state."""
+        return len(self.a_rate)
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return self.v_heads * self.v_dim
+
+
+@dataclass(frozen=True)
 class Router:
     """score = silu(x @ hidden) @ out, one score a KV head."""
 
@@ -109,6 +139,7 @@ class AttentionMixer:
     q_norm: Norm | None = None  # (head_dim,), of each head, before the rotation
     k_norm: Norm | None = None
     window: int | None = None  # a query sees the last `window` tokens, itself included
+    gated: bool = False  # y * sigmoid(gate); the gate comes after the values in qkv
 
     @property
     def width(self) -> int:
@@ -116,7 +147,7 @@ class AttentionMixer:
         return self.n_heads * self.head_dim
 
 
-OneMixer: TypeAlias = SsdMixer | ShortConvMixer | AttentionMixer
+OneMixer: TypeAlias = SsdMixer | ShortConvMixer | DeltaMixer | AttentionMixer
 
 
 @dataclass(frozen=True)

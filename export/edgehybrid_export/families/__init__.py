@@ -15,6 +15,7 @@ from edgehybrid_export.families import (
     mamba2,
     nemotron_h,
     qwen3,
+    qwen3_5,
     reader,
 )
 from edgehybrid_export.spec import ModelSpec
@@ -29,6 +30,8 @@ FAMILIES: dict[str, Callable[[Checkpoint], ModelSpec]] = {
     "mamba2": mamba2.read,
     "nemotron_h": nemotron_h.read,
     "qwen3": qwen3.read,
+    "qwen3_5": qwen3_5.read_text_of,
+    "qwen3_5_text": qwen3_5.read,
 }
 
 

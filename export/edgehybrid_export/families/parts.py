@@ -52,9 +52,10 @@ def side_by_side(*parts: Linear) -> Linear:
     return Linear(weight, np.concatenate(biases))
 
 
-def norm(ckpt: Checkpoint, name: str, size: int, eps: float) -> Norm:
-    """An RMSNorm."""
-    return Norm(ckpt.tensor(f"{name}.weight", (size,)), float(eps))
+def norm(ckpt: Checkpoint, name: str, size: int, eps: float, *, add: float = 0) -> Norm:
+    """An RMSNorm; `add` is 1 where the stored weight is around zero."""
+    weight = ckpt.tensor(f"{name}.weight", (size,))
+    return Norm(weight + np.float32(add) if add else weight, float(eps))
 
 
 def gated_mlp(
