@@ -59,6 +59,12 @@ QWEN35 = {
     "linear_value_head_dim": 20, "linear_num_key_heads": 2, "linear_num_value_heads": 4,
     "layer_types": ["linear_attention", "full_attention", "linear_attention"],
 }  # fmt: skip
+OLMO = {
+    "intermediate_size": 72, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "linear_key_head_dim": 12, "linear_value_head_dim": 20,
+    "linear_num_key_heads": 2, "linear_num_value_heads": 4,
+    "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+}  # fmt: skip
 LLAMA3 = {
     "rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0,
     "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
@@ -119,6 +125,14 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "tie_word_embeddings": True},
         {"layer_types": ["full_attention", "linear_attention", "full_attention"],
          "num_key_value_heads": 1, "num_attention_heads": 3, "head_dim": 24,
+         "linear_num_key_heads": 1, "linear_key_head_dim": 16, "linear_value_head_dim": 8},
+    ]),
+    "olmo_hybrid": (OLMO, [
+        {},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}, "attention_bias": True,
+         "linear_num_key_heads": 3, "linear_num_value_heads": 3, "num_key_value_heads": 4},
+        {"linear_allow_neg_eigval": False, "linear_conv_kernel_dim": 3, "num_key_value_heads": 1,
+         "layer_types": ["full_attention", "linear_attention", "full_attention"],
          "linear_num_key_heads": 1, "linear_key_head_dim": 16, "linear_value_head_dim": 8},
     ]),
     "lfm2": (LFM2, [

@@ -76,10 +76,7 @@ class Checkpoint:
 
     def tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """One weight as float32; its shape must be `shape` and all its values finite."""
-        if name not in self._homes:
-            shown = WEIGHTS if len(self.files) == 1 else f"{len(self.files)} shards"
-            raise CheckpointError(f"{self.folder.name}/{shown} has no tensor {name!r}")
-        file = self._homes[name]
+        file = self._home(name)
         where = f"{file.path.name}: tensor {name!r}"
         if file.shape(name) != shape:
             raise CheckpointError(f"{where} has shape {file.shape(name)}, expected {shape}")
@@ -89,6 +86,16 @@ class Checkpoint:
             raise CheckpointError(f"{where} holds {count} values that are not finite")
         self._left.discard(name)
         return array
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of one tensor."""
+        return self._home(name).shape(name)
+
+    def _home(self, name: str) -> TensorFile:
+        if name not in self._homes:
+            shown = WEIGHTS if len(self.files) == 1 else f"{len(self.files)} shards"
+            raise CheckpointError(f"{self.folder.name}/{shown} has no tensor {name!r}")
+        return self._homes[name]
 
     def finish(self) -> None:
         """Complain if a tensor was never used."""

@@ -55,10 +55,10 @@ def silu(x: Array) -> Array:
 def _layer(kernels: Kernels, layer: Layer, h: Array) -> Array:
     x = _norm(layer.norm, h)
     for mixer in layer.mixers:
-        h = h + _apply(mixer.out_proj, _mix(kernels, mixer, x))
-    if layer.mlp is None or layer.mlp_norm is None:
+        h = h + _norm(layer.post_norm, _apply(mixer.out_proj, _mix(kernels, mixer, x)))
+    if layer.mlp is None:
         return h
-    return h + _mlp(layer.mlp, _norm(layer.mlp_norm, h))
+    return h + _norm(layer.mlp_post_norm, _mlp(layer.mlp, _norm(layer.mlp_norm, h)))
 
 
 def _apply(linear: Linear, x: Array) -> Array:
@@ -66,7 +66,9 @@ def _apply(linear: Linear, x: Array) -> Array:
     return y if linear.bias is None else y + linear.bias
 
 
-def _norm(norm: Norm, x: Array) -> Array:
+def _norm(norm: Norm | None, x: Array) -> Array:
+    if norm is None:
+        return x
     rms = np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(norm.eps))
     y: Array = x / rms * norm.weight
     return y
@@ -121,7 +123,7 @@ def _delta(kernels: Kernels, m: DeltaMixer, x: Array) -> Array:
     qkv, z, b, a = np.split(_apply(m.in_proj, x), parts, axis=-1)
     q, k, v = np.split(_conv(kernels, m, qkv, activate=True), [keys, 2 * keys], axis=-1)
     g = m.a_rate * np.logaddexp(a + m.dt_bias, np.float32(0))
-    beta = np.float32(0.5) * (1 + np.tanh(b / 2))
+    beta = np.float32(0.5 * m.correction) * (1 + np.tanh(b / 2))
     y, out = np.empty_like(z), np.empty_like(z)
     state = np.zeros((heads, m.k_dim, m.v_dim), np.float32)
     kernels.gated_delta(q, k, v, g, beta, state, y)
@@ -159,8 +161,8 @@ def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
 
 def _positioned(m: AttentionMixer, x: Array, norm: Norm | None) -> Array:
     """Heads side by side (T, heads * head_dim), normalised and rotated."""
-    heads = x.reshape(len(x), -1, m.head_dim)
-    heads = heads if norm is None else _norm(norm, heads)
+    size = m.head_dim if norm is None else len(norm.weight)
+    heads = _norm(norm, x.reshape(len(x), -1, size)).reshape(len(x), -1, m.head_dim)
     heads = heads if m.rotary is None else _rotate(m.rotary, heads)
     return heads.reshape(x.shape)
 

@@ -60,11 +60,16 @@ def _after_mixer(graph: Graph, layer: Layer, hidden: int, precision: str) -> str
     parts = graph.split(y, widths) if len(widths) > 1 else [y]
     for part, mixer in zip(parts, layer.mixers, strict=True):
         projected = linear(graph, scaled(graph, part, precision), mixer.out_proj, precision)
-        h = graph.node("Add", h, projected)
-    if layer.mlp is None or layer.mlp_norm is None:
+        h = graph.node("Add", h, _norm(graph, projected, layer.post_norm))
+    if layer.mlp is None:
         return h
-    x = graph.rms_norm(h, layer.mlp_norm.weight, layer.mlp_norm.eps)
-    return graph.node("Add", h, _mlp(graph, scaled(graph, x, precision), layer.mlp, precision))
+    x = scaled(graph, _norm(graph, h, layer.mlp_norm), precision)
+    y = _mlp(graph, x, layer.mlp, precision)
+    return graph.node("Add", h, _norm(graph, y, layer.mlp_post_norm))
+
+
+def _norm(graph: Graph, x: str, norm: Norm | None) -> str:
+    return x if norm is None else graph.rms_norm(x, norm.weight, norm.eps)
 
 
 def _mlp(graph: Graph, x: Scaled, mlp: Mlp, precision: str) -> str:
@@ -79,7 +84,7 @@ def _mlp(graph: Graph, x: Scaled, mlp: Mlp, precision: str) -> str:
 
 
 def _before_mixer(graph: Graph, h: str, layer: Layer, precision: str) -> None:
-    x = graph.rms_norm(h, layer.norm.weight, layer.norm.eps)
+    x = _norm(graph, h, layer.norm)
     ready = scaled(graph, x, precision)
     for mixer in layer.mixers:
         if isinstance(mixer, AttentionMixer):
@@ -107,7 +112,10 @@ def _delta_inputs(graph: Graph, projected: str, mixer: DeltaMixer) -> None:
     graph.output(qkv, "delta_qkv", ["T", conv])
     graph.output(z, "z", ["T", mixer.width])
     graph.output(decay, "g", ["T", heads])
-    graph.output(graph.node("Sigmoid", b), "beta", ["T", heads])
+    beta = graph.node("Sigmoid", b)
+    if mixer.correction != 1:
+        beta = graph.node("Mul", beta, graph.constant(float(mixer.correction), "correction"))
+    graph.output(beta, "beta", ["T", heads])
 
 
 def _attention_inputs(
@@ -129,8 +137,8 @@ def _positioned(graph: Graph, qkv: str, mixer: AttentionMixer) -> str:
     """Queries and keys normalised by head and rotated to their positions."""
     keys = mixer.n_kv_heads * mixer.head_dim
     q, k, v = graph.split(qkv, [mixer.width, keys, keys])
-    q = _head_norm(graph, q, mixer.q_norm, mixer.n_heads)
-    k = _head_norm(graph, k, mixer.k_norm, mixer.n_kv_heads)
+    q = _head_norm(graph, q, mixer.q_norm, mixer.width)
+    k = _head_norm(graph, k, mixer.k_norm, keys)
     if mixer.rotary:
         tables = _angles(graph, mixer.rotary)
         q = _rotate(graph, q, tables, mixer.n_heads, mixer.rotary)
@@ -138,12 +146,12 @@ def _positioned(graph: Graph, qkv: str, mixer: AttentionMixer) -> str:
     return graph.node("Concat", q, k, v, axis=-1)
 
 
-def _head_norm(graph: Graph, x: str, norm: Norm | None, heads: int) -> str:
-    if norm is None:
-        return x
+def _head_norm(graph: Graph, x: str, norm: Norm | None, width: int) -> str:
+    if norm is None or len(norm.weight) == width:
+        return _norm(graph, x, norm)
     size = len(norm.weight)
-    normed = graph.rms_norm(graph.reshape(x, [-1, heads, size]), norm.weight, norm.eps)
-    return graph.reshape(normed, [-1, heads * size])
+    heads = graph.reshape(x, [-1, width // size, size])
+    return graph.reshape(_norm(graph, heads, norm), [-1, width])
 
 
 def _angles(graph: Graph, rotary: Rotary) -> tuple[str, str]:

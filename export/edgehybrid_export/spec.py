@@ -90,6 +90,7 @@ class DeltaMixer:
     k_heads: int
     k_dim: int
     v_dim: int
+    correction: float = 1.0  # multiplies sigmoid(b); 2 lets eigenvalues be negative
 
     @property
     def v_heads(self) -> int:
@@ -136,7 +137,7 @@ class AttentionMixer:
     head_dim: int
     scale: float
     rotary: Rotary | None = None  # None: no positions
-    q_norm: Norm | None = None  # (head_dim,), of each head, before the rotation
+    q_norm: Norm | None = None  # before the rotation: (head_dim,) of each head, or (all heads,)
     k_norm: Norm | None = None
     window: int | None = None  # a query sees the last `window` tokens, itself included
     gated: bool = False  # y * sigmoid(gate); the gate comes after the values in qkv
@@ -168,12 +169,17 @@ class Mlp:
 
 @dataclass(frozen=True)
 class Layer:
-    """h + mixer(norm(h)), then h + mlp(mlp_norm(h)) where there is an MLP."""
+    """h + mixer(norm(h)), then h + mlp(mlp_norm(h)) where there is an MLP.
 
-    norm: Norm
+    Each norm may be missing, or stand after instead: h + post_norm(mixer(h)).
+    """
+
+    norm: Norm | None
     mixer: OneMixer | ParallelMixer
     mlp_norm: Norm | None = None
     mlp: Mlp | None = None
+    post_norm: Norm | None = None
+    mlp_post_norm: Norm | None = None
 
     @property
     def mixers(self) -> tuple[OneMixer, ...]:

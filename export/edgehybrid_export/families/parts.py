@@ -94,6 +94,7 @@ class AttentionShape:
     window: int | None = None
     out: str = "o_proj"
     head_norms: tuple[str, str] | None = None
+    whole_norms: bool = False  # one norm over all heads together
     eps: float = 1e-6
     times: tuple[float, float, float, float] = (1, 1, 1, 1)
 
@@ -120,7 +121,11 @@ def attention(ckpt: Checkpoint, prefix: str, shape: AttentionShape) -> Attention
         linear(ckpt, f"{prefix}.{part}_proj", shape.hidden, width, bias=shape.bias, times=times)
         for part, width, times in zip("qkv", widths, shape.times, strict=False)
     ]
-    norms = [norm(ckpt, f"{prefix}.{n}", size, shape.eps) for n in shape.head_norms or ()]
+    normed = widths[:2] if shape.whole_norms else (size, size)
+    norms = [
+        norm(ckpt, f"{prefix}.{name}", columns, shape.eps)
+        for name, columns in zip(shape.head_norms or (), normed, strict=False)
+    ]
     return AttentionMixer(
         qkv=side_by_side(*qkv),
         router=None,
