@@ -10,7 +10,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edgehybrid.runtime.graph import Segment
-from edgehybrid.runtime.mixers import Buffers, Mixer
+from edgehybrid.runtime.mixers import Mixer
+from edgehybrid.runtime.recurrent import Buffers
 
 
 class Workspace:
