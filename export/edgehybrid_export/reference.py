@@ -12,7 +12,6 @@ from edgehybrid_export.spec import (
     DeltaMixer,
     Layer,
     Linear,
-    LogitsHead,
     Mlp,
     ModelSpec,
     Norm,
@@ -36,14 +35,6 @@ def residuals(spec: ModelSpec, ids: NDArray[np.int32]) -> list[Array]:
         h = _layer(kernels, layer, h)
         stages.append(h)
     return stages
-
-
-def logits(head: LogitsHead, h: Array) -> Array:
-    """(n, vocab) of n residuals (n, hidden)."""
-    y = _apply(head.project, _norm(head.norm, h)) * np.float32(head.scale)
-    if head.softcap is not None:
-        y = np.tanh(y / np.float32(head.softcap)) * np.float32(head.softcap)
-    return y
 
 
 def silu(x: Array) -> Array:
