@@ -21,19 +21,24 @@ from typing import Any
 
 LENGTHS = (10_000, 100_000, 1_000_000)
 
-#: Feeds N tokens of text-like ids, in pieces, and prints tokens a second and state bytes.
+#: Feeds N tokens of the handbook, over and over, and prints tokens a second and state bytes.
 STREAM = """
-import sys, time, numpy as np, edgehybrid
+import sys, time, edgehybrid
+from edgehybrid.documents.encoding import encode
 n = int(sys.argv[1])
-stream = edgehybrid.load().stream()
-piece = np.random.default_rng(0).zipf(1.2, 4096) % 16384
-stream.feed(piece)
+model = edgehybrid.load()
+document = edgehybrid.open_document(sys.argv[2])
+ids, _ = encode(model.tokenizer, document.sentences)
+stream = model.stream()
+stream.feed(ids[:4096])
 stream.reset()
 began = time.perf_counter()
 while stream.position < n:
-    stream.feed(piece[: n - stream.position])
+    start = stream.position % (len(ids) - 4096)
+    stream.feed(ids[start : start + min(4096, n - stream.position)])
 print(n / (time.perf_counter() - began), stream.nbytes)
 """
+HANDBOOK = Path(__file__).parent / "handbook.pdf"
 SUMMARIZE = "from edgehybrid.cli import main; main()"
 
 
@@ -66,7 +71,7 @@ def bench_streams(runs: int) -> list[dict[str, Any]]:
     code = STREAM + "from edgehybrid.memory import peak_rss_bytes\nprint(peak_rss_bytes())\n"
     rows = []
     for length in LENGTHS:
-        results = [run(code, str(length))[2].split() for _ in range(runs)]
+        results = [run(code, str(length), str(HANDBOOK))[2].split() for _ in range(runs)]
         rows.append(
             {
                 "tokens": length,
@@ -106,7 +111,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    pdfs = args.pdfs or [Path(__file__).parent / "handbook.pdf"]
+    pdfs = args.pdfs or [HANDBOOK]
     report: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
     }

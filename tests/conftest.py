@@ -1,4 +1,4 @@
-"""Shared fixtures: a tiny random checkpoint and its bundles, and the folder of shared data."""
+"""Shared fixtures: a tiny random checkpoint and its bundles."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 from checkpoints import random_reader
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+from shared_files import SHARED
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with PDFs and data beside the checkout, where it is present."""
+    """The folder with documents beside the checkout, where it is present."""
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is not here: its documents are not part of the project")
     return SHARED

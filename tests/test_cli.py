@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
@@ -123,19 +122,23 @@ def test_interrupt(tmp_path: Path) -> None:
 
 def test_progress_is_shown_on_a_terminal_only(story: str) -> None:
     master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "summarize", story], stdout=subprocess.PIPE, stderr=slave, text=True,
-        env={**os.environ, "TERM": "xterm"},
-    )  # fmt: skip
-    os.close(slave)
-    shown = b""
-    while process.poll() is None or select.select([master], [], [], 0.2)[0]:
-        if select.select([master], [], [], 0.2)[0]:
-            try:
-                shown += os.read(master, 65536)
-            except OSError:
-                break
-    os.close(master)
-    assert process.stdout is not None
-    assert process.stdout.read().startswith("[p. 1] ")
+    environment = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(
+        [*COMMAND, "summarize", story], stdout=subprocess.PIPE, stderr=slave, env=environment
+    ) as process:
+        os.close(slave)
+        shown = _read_all(master)
+        assert process.stdout is not None
+        assert process.stdout.read().startswith(b"[p. 1] ")
     assert b"tokens/s" in shown
+
+
+def _read_all(terminal: int) -> bytes:
+    shown = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            shown += piece
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    os.close(terminal)
+    return shown

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SHARED
+from shared_files import SHARED
 from test_cli import run
 
 BAD = sorted((SHARED / "pdfs" / "bad").glob("*.pdf"))

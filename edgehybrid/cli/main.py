@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
-import click
 import typer
 
 import edgehybrid
@@ -19,6 +20,31 @@ from edgehybrid.errors import EdgehybridError
 
 #: The exit codes: a document, bundle or argument that cannot be used; and Ctrl-C.
 USER_ERROR, INTERRUPTED = 2, 130
+
+Arguments = ParamSpec("Arguments")
+
+
+def make_app() -> typer.Typer:
+    """All commands: the runtime's own, and those that other packages bring."""
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for command in (summarize, generate, inspect):
+        app.command()(_guarded(command))
+    for entry in sorted(entry_points(group="edgehybrid.commands"), key=lambda e: e.name):
+        app.command(entry.name)(_guarded(entry.load()))
+    return app
+
+
+def main() -> None:
+    """Run the command that the arguments of this process name."""
+    _log_to_stderr()
+    make_app()()
 
 
 def _print_version(wanted: bool) -> None:
@@ -38,21 +64,23 @@ def _root(
     """Read documents of any length on this machine, in memory that does not grow."""
 
 
-def make_app() -> typer.Typer:
-    """All commands: the runtime's own, and those that other packages bring."""
-    app = typer.Typer(
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.callback()(_root)
-    app.command()(summarize)
-    app.command()(generate)
-    app.command()(inspect)
-    for entry in sorted(entry_points(group="edgehybrid.commands"), key=lambda e: e.name):
-        app.command(entry.name)(entry.load())
-    return app
+def _guarded(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """`command`, with errors told in one line on stderr."""
+
+    @functools.wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except EdgehybridError as error:
+            typer.echo(f"edgehybrid: {error}", err=True)
+            raise typer.Exit(USER_ERROR) from None
+        except KeyboardInterrupt:
+            typer.echo("edgehybrid: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # `edgehybrid … | head`: the reader has what it wanted
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    return run
 
 
 def _log_to_stderr() -> None:
@@ -61,22 +89,3 @@ def _log_to_stderr() -> None:
     for name in ("edgehybrid", "edgehybrid_kernels"):
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).setLevel(logging.INFO)
-
-
-def main() -> None:
-    """Run the command; errors are one line on stderr."""
-    _log_to_stderr()
-    try:
-        sys.exit(make_app()(standalone_mode=False) or 0)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(USER_ERROR)
-    except EdgehybridError as error:
-        typer.echo(f"edgehybrid: {error}", err=True)
-        sys.exit(USER_ERROR)
-    except (KeyboardInterrupt, click.Abort):
-        typer.echo("edgehybrid: interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # `edgehybrid … | head`: the reader has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -134,8 +134,9 @@ def load(
 
 def _ready_kernels(backend: Backend) -> Kernels:
     kernels = load_kernels(backend)
-    if kernels.name == "numba" and not is_compiled():
-        log.info("compiling kernels for this machine, once (some 5 to 15 s)")
+    if kernels.name == "numba":
+        if not is_compiled():
+            log.info("compiling kernels for this machine, once (some 5 to 15 s)")
         compile_all()
     return kernels
 

@@ -19,7 +19,7 @@ from prepare import Corpus
 log = logging.getLogger("train_reader")
 
 #: Documents a source that the head learns from: openstax, pmc, qmsum, squality, proposals.
-DOCUMENTS = (500, 1100, 200, 50, 2000)
+DOCUMENTS = (500, 1100, 200, 50, 4100)
 
 
 def choose_documents(corpus: Corpus, seed: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from edgehybrid_kernels.delta import GatedDelta
 from edgehybrid_kernels.errors import KernelError
 from edgehybrid_kernels.gate import ApplyGate
 from edgehybrid_kernels.norm import GatedRmsNorm
+from edgehybrid_kernels.residency import release_compiler
 from edgehybrid_kernels.rglru import RgLru
 from edgehybrid_kernels.rope import Rotate
 from edgehybrid_kernels.selective import SelectiveScan
@@ -103,11 +104,14 @@ def compile_all(names: Collection[str] = READER) -> None:
     Args:
         names: attributes of :class:`Kernels`, those that a model uses.
 
+    The compiler's own pages are given back afterwards (see ``residency``).
+
     Raises:
         KernelError: Numba cannot be had, or a name is unknown.
     """
     for kernel in _compiled_kernels(names):
         kernel.compile()
+    release_compiler()
 
 
 def is_compiled(names: Collection[str] = READER) -> bool:

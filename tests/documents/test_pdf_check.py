@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from documents.pdf.files import (
+from documents.pdf_files import (
     HEADER,
     Text,
     assemble,

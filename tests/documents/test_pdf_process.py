@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from documents.pdf.files import Text, simple
+from documents.pdf_files import Text, simple
 from hypothesis import given
 from hypothesis import strategies as st
 

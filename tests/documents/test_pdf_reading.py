@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from documents.pdf.files import Text, assemble, column, content, objects, simple, stream
+from documents.pdf_files import Text, assemble, column, content, objects, simple, stream
 
 from edgehybrid.documents.document import PageText
 from edgehybrid.documents.pdf import read_pdf
