@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from edgehybrid_kernels import (
+    FullCache,
     Kernels,
     RoutedCache,
     compile_all,
@@ -83,6 +84,69 @@ def attention(tokens: int, budget: int) -> Callable[[Kernels], Variant]:
     for _ in range(1 + 1000 // tokens):  # a full cache is what a long document meets
         variant(load_kernels())()
     return variant
+
+
+def full_attention(tokens: int, seen: int) -> Callable[[Kernels], Variant]:
+    heads, kv_heads, head_dim = 12, 4, 64
+    cache = FullCache.alloc(kv_heads, head_dim, capacity=seen + tokens)
+    q, k = normal(seen, heads * head_dim), normal(seen, kv_heads * head_dim)
+    out = np.empty_like(q)
+    load_kernels().attention(q, k, k, None, cache, out, scale=0.125)
+    q, k, out = q[:tokens], k[:tokens], out[:tokens]
+
+    def variant(kernels: Kernels) -> Variant:
+        def attend() -> None:
+            cache.seen[0] = seen  # the same tokens again, at the same length
+            kernels.attention(q, k, k, None, cache, out, scale=0.125)
+
+        return attend
+
+    return variant
+
+
+def rotate(tokens: int, heads: int, head_dim: int) -> Callable[[Kernels], Variant]:
+    x, cos, sin = normal(tokens, heads * head_dim), *[normal(tokens, head_dim // 2)] * 2
+    out = np.empty_like(x)
+    return lambda kernels: lambda: kernels.rotate(x, cos, sin, out, head_dim=head_dim)
+
+
+def gate(tokens: int, channels: int) -> Callable[[Kernels], Variant]:
+    y, z = normal(tokens, channels), normal(tokens, channels)
+    out = np.empty_like(y)
+    return lambda kernels: lambda: kernels.apply_gate(y, z, out)
+
+
+def delta(tokens: int, heads: int, dim: int, decays: int) -> Callable[[Kernels], Variant]:
+    q, v, out = (normal(tokens, heads * dim) for _ in range(3))
+    g, beta = -np.exp(normal(tokens, heads * decays)), abs(normal(tokens, heads)) % 1
+    state = np.zeros((heads, dim, dim), np.float32)
+    return lambda kernels: lambda: kernels.gated_delta(q, q, v, g, beta, state, out)
+
+
+def selective(tokens: int, channels: int, n_state: int) -> Callable[[Kernels], Variant]:
+    x, dt, out = (normal(tokens, channels) for _ in range(3))
+    b, c, d = normal(tokens, n_state), normal(tokens, n_state), normal(channels)
+    a, state = -np.exp(normal(n_state, channels)), normal(n_state, channels)
+    return lambda kernels: lambda: kernels.selective_scan(x, dt, a, b, c, d, d, state, out)
+
+
+def rg_lru(tokens: int, channels: int) -> Callable[[Kernels], Variant]:
+    x, gates, out = (normal(tokens, channels) for _ in range(3))
+    log_a, state = -np.exp(normal(channels)), normal(channels)
+    return lambda kernels: lambda: kernels.rg_lru(x, gates, gates, log_a, state, out, starts=False)
+
+
+def others(tokens: int) -> dict[str, Callable[[Kernels], Variant]]:
+    """Kernels of other families than the reader's, in sizes of published checkpoints."""
+    return {
+        "full attention, 12/4 heads x 64, 2048 seen": full_attention(tokens, 2048),
+        "rotate, 12 heads x 64": rotate(tokens, 12, 64),
+        "gate, 2048 channels, silu": gate(tokens, 2048),
+        "delta, 16 heads x 128 x 128": delta(tokens, 16, 128, 1),
+        "delta per channel, 16 heads x 128 x 128": delta(tokens, 16, 128, 128),
+        "selective, 2048 channels x 16": selective(tokens, 2048, 16),
+        "rg-lru, 2560 channels": rg_lru(tokens, 2560),
+    }
 
 
 def linear_attention(tokens: int, shape: tuple[int, int, int, int]) -> Variant | None:
@@ -165,6 +229,8 @@ def main() -> None:
             rival = linear_attention(tokens, shape)
             title = f"ssd, {name}: H, P, N, G = {shape}"
             report(title, ssd(tokens, shape), tokens, repeats, rival)
+        for title, case in others(tokens).items():
+            report(title, case, tokens, repeats)
 
 
 if __name__ == "__main__":

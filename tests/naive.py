@@ -17,6 +17,18 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(0, x)
 
 
+def sigmoid(x: Array) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def gelu_tanh(x: Array) -> Array:
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+GATES = {"silu": silu, "sigmoid": sigmoid, "gelu_tanh": gelu_tanh, "identity": lambda x: x}
+
+
 def causal_conv(
     x: Array, weight: Array, bias: Array, state: Array, *, activate: bool
 ) -> tuple[Array, Array]:
@@ -59,20 +71,103 @@ def ssd_scan(
     return out, state
 
 
+def selective_scan(
+    x: Array,
+    dt: Array,
+    a: Array,
+    b: Array,
+    c: Array,
+    d: Array,
+    dt_bias: Array,
+    state: Array,
+) -> tuple[Array, Array]:
+    """(T, C) outputs and the (N, C) state after them."""
+    state = state.astype(np.float64)
+    out = np.zeros(x.shape)
+    for t in range(len(x)):
+        for channel in range(x.shape[1]):
+            step = softplus(np.float64(dt[t, channel]) + dt_bias[channel])
+            value = np.float64(x[t, channel])
+            decay = np.exp(step * a[:, channel])
+            state[:, channel] = decay * state[:, channel] + step * value * b[t]
+            out[t, channel] = c[t] @ state[:, channel] + d[channel] * value
+    return out, state
+
+
+def gated_delta(
+    q: Array, k: Array, v: Array, g: Array, beta: Array, state: Array
+) -> tuple[Array, Array]:
+    """(T, Hv * Dv) outputs and the (Hv, Dk, Dv) state after them."""
+    heads, key_dim, value_dim = state.shape
+    per_key_head = heads * key_dim // q.shape[1]
+    state = state.astype(np.float64)
+    out = np.zeros(v.shape)
+    for t in range(len(q)):
+        for h in range(heads):
+            of_key = slice(h // per_key_head * key_dim, (h // per_key_head + 1) * key_dim)
+            of_value = slice(h * value_dim, (h + 1) * value_dim)
+            key, query = k[t, of_key].astype(np.float64), q[t, of_key].astype(np.float64)
+            key = key / np.sqrt(np.sum(key**2) + 1e-6)
+            query = query / np.sqrt(np.sum(query**2) + 1e-6) / np.sqrt(key_dim)
+            decay = np.exp(g[t].reshape(heads, -1)[h].astype(np.float64))
+            state[h] = decay[:, None] * state[h]
+            state[h] += np.outer(key, beta[t, h] * (v[t, of_value] - state[h].T @ key))
+            out[t, of_value] = state[h].T @ query
+    return out, state
+
+
+def rg_lru(
+    x: Array, gate_a: Array, gate_x: Array, log_a: Array, state: Array, *, starts: bool
+) -> tuple[Array, Array]:
+    """(T, C) outputs and the (C,) state after them."""
+    state = state.astype(np.float64)
+    out = np.zeros(x.shape)
+    for t in range(len(x)):
+        rate = sigmoid(gate_a[t].astype(np.float64)) * log_a
+        inputs = sigmoid(gate_x[t].astype(np.float64)) * x[t]
+        if starts and t == 0:
+            state = inputs
+        else:
+            state = np.exp(rate) * state + np.sqrt(1 - np.exp(2 * rate)) * inputs
+        out[t] = state
+    return out, state
+
+
+def rotate(x: Array, cos: Array, sin: Array, *, head_dim: int) -> Array:
+    """Every pair of channels as one complex number, turned by an angle."""
+    out = x.astype(np.float64)
+    pairs = cos.shape[1]
+    for start in range(0, x.shape[1], head_dim):
+        low, high = slice(start, start + pairs), slice(start + pairs, start + 2 * pairs)
+        turned = (out[:, low] + 1j * out[:, high]) * (cos + 1j * sin.astype(np.float64))
+        out[:, low], out[:, high] = turned.real, turned.imag
+    return out
+
+
 def gated_rms_norm(
-    y: Array, z: Array, weight: Array, *, eps: float, groups: int, norm_before_gate: bool
+    y: Array,
+    z: Array | None,
+    weight: Array | None,
+    *,
+    eps: float,
+    groups: int,
+    norm_before_gate: bool,
+    gate: str = "silu",
 ) -> Array:
     out = np.zeros(y.shape)
     width = y.shape[1] // groups
+    if weight is None:
+        weight = np.ones(width)
+    weights = np.tile(weight, groups * width // len(weight))
     for t in range(len(y)):
         for g in range(groups):
             part = slice(g * width, (g + 1) * width)
-            gate = silu(z[t, part].astype(np.float64))
+            gates = 1.0 if z is None else GATES[gate](z[t, part].astype(np.float64))
             value = y[t, part].astype(np.float64)
             if not norm_before_gate:
-                value = value * gate
-            value = value / np.sqrt(np.mean(value**2) + eps) * weight[part]
-            out[t, part] = value * gate if norm_before_gate else value
+                value = value * gates
+            value = value / np.sqrt(np.mean(value**2) + eps) * weights[part]
+            out[t, part] = value * gates if norm_before_gate else value
     return out
 
 
@@ -93,12 +188,14 @@ def routed_attention(
     window: int,
     budget: int,
     scale: float,
+    softcap: float | None = None,
 ) -> Array:
     """Dense softmax attention over all tokens under the cumulative top-``budget`` mask."""
     tokens = len(q)
     head_dim = k.shape[1] // kv_heads
+    value_dim = v.shape[1] // kv_heads
     query_heads = q.shape[1] // head_dim
-    out = np.zeros(q.shape)
+    out = np.zeros((tokens, query_heads * value_dim))
     for now in range(tokens):
         for h in range(query_heads):
             g = h // (query_heads // kv_heads)
@@ -110,8 +207,12 @@ def routed_attention(
             bias[routed] = -softplus(-scores[routed, g].astype(np.float64))
             query = q[now, h * head_dim : (h + 1) * head_dim].astype(np.float64)
             keys = k[:, g * head_dim : (g + 1) * head_dim]
-            logits = scale * (keys @ query) + bias
+            logits = scale * (keys @ query)
+            if softcap is not None:
+                logits = softcap * np.tanh(logits / softcap)
+            logits = logits + bias
             weights = np.exp(logits - logits.max())
-            values = v[:, g * head_dim : (g + 1) * head_dim]
-            out[now, h * head_dim : (h + 1) * head_dim] = weights / weights.sum() @ values
+            values = v[:, g * value_dim : (g + 1) * value_dim]
+            mixed = weights / weights.sum() @ values
+            out[now, h * value_dim : (h + 1) * value_dim] = mixed
     return out

@@ -13,6 +13,8 @@ from typing import Annotated, ParamSpec
 import typer
 
 import edgehybrid
+from edgehybrid.cli.generate import generate
+from edgehybrid.cli.inspect import inspect
 from edgehybrid.cli.summarize import summarize
 from edgehybrid.errors import EdgehybridError
 
@@ -32,7 +34,8 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    app.command()(_guarded(summarize))
+    for command in (summarize, generate, inspect):
+        app.command()(_guarded(command))
     for entry in sorted(entry_points(group="edgehybrid.commands"), key=lambda e: e.name):
         app.command(entry.name)(_guarded(entry.load()))
     return app

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
+from edgehybrid.bundle import MIXERS, Bundle
 from edgehybrid.errors import BundleDamaged
-from edgehybrid.runtime.state import Cache, SsdState
+from edgehybrid.runtime.recurrent import Array, Buffers, GatedDelta, ShortConv, Ssd
+from edgehybrid.runtime.state import Cache, CacheGroup, FullCache
 from edgehybrid_kernels import Kernels, RoutedCache
 
-Array = NDArray[np.float32]
-Buffers = dict[str, NDArray[Any]]
+#: First tokens that are kept for ever when a model without a router is given a budget.
+SINKS = 4
 
 
 class Mixer(Protocol):
@@ -32,106 +34,52 @@ class Mixer(Protocol):
 
 
 @dataclass(frozen=True)
-class Ssd:
-    """Mamba-2: convolution over x, B, C; scan; norm of y gated by z.
-
-    Weights as the kernels take them: conv_weight (conv_dim, K), conv_bias (conv_dim,), a, d,
-    dt_bias (heads,), norm (width,).
-    """
-
-    heads: int
-    head_dim: int
-    d_state: int
-    n_groups: int
-    norm_eps: float
-    weights: dict[str, Array]
-
-    def __post_init__(self) -> None:
-        shapes = {
-            "conv_weight": (self.conv_dim, -1),
-            "conv_bias": (self.conv_dim,),
-            "norm": (self.width,),
-            **dict.fromkeys(("a", "d", "dt_bias"), (self.heads,)),
-        }
-        for name, shape in shapes.items():
-            found = self.weights[name].shape if name in self.weights else None
-            if found is None or len(found) != len(shape) or found[0] != shape[0]:
-                raise BundleDamaged(f"mixer weight {name} has shape {found}, expected {shape}")
-
-    @property
-    def width(self) -> int:
-        return self.heads * self.head_dim
-
-    @property
-    def conv_dim(self) -> int:
-        return self.width + 2 * self.n_groups * self.d_state
-
-    def buffers(self, chunk: int) -> Buffers:
-        return {
-            "zxbcdt": np.zeros((chunk, self.width + self.conv_dim + self.heads), np.float32),
-            "xbc": np.zeros((chunk, self.conv_dim), np.float32),
-            "scan": np.zeros((chunk, self.width), np.float32),
-        }
-
-    def alloc(self, budget: int | None) -> SsdState:
-        taps = self.weights["conv_weight"].shape[1]
-        return SsdState.alloc(taps, self.conv_dim, self.heads, self.d_state, self.head_dim)
-
-    def run(
-        self, kernels: Kernels, buffers: Buffers, length: int, state: SsdState, y: Array
-    ) -> None:
-        w = self.weights
-        projected = buffers["zxbcdt"][:length]
-        z = projected[:, : self.width]
-        dt = projected[:, self.width + self.conv_dim :]
-        mixed, scan = buffers["xbc"][:length], buffers["scan"][:length]
-        kernels.causal_conv(
-            projected[:, self.width : self.width + self.conv_dim],
-            w["conv_weight"], w["conv_bias"], state.conv, mixed, silu=True,
-        )  # fmt: skip
-        groups = self.n_groups * self.d_state
-        x, b, c = (
-            mixed[:, : self.width],
-            mixed[:, self.width : self.width + groups],
-            mixed[:, self.width + groups :],
-        )
-        kernels.ssd_scan(x, dt, w["a"], b, c, w["d"], w["dt_bias"], state.recurrent, scan)
-        kernels.gated_rms_norm(scan, z, w["norm"], y, eps=self.norm_eps, groups=1)
-
-
-@dataclass(frozen=True)
 class Attention:
-    """Grouped queries over sinks, window and routed tokens, without positions."""
+    """Grouped queries over what is kept: queries and keys come rotated where they have positions.
+
+    With a budget in the manifest: sinks, window and routed tokens. With a window alone: the last
+    `window` tokens, as the model was trained. With neither: every token; where a stream asks for
+    a budget, its first SINKS tokens and the last ones, `budget` in all.
+    """
 
     heads: int
     kv_heads: int
     head_dim: int
     scale: float
-    sinks: int
-    window: int
-    budget: int
+    sinks: int = 0
+    window: int | None = None
+    budget: int | None = None
+    gated: bool = False
 
     @property
     def width(self) -> int:
         return self.heads * self.head_dim
 
     def buffers(self, chunk: int) -> Buffers:
-        return {
+        made: Buffers = {
             "qkv": np.zeros((chunk, self.width + 2 * self.kv_heads * self.head_dim), np.float32),
             "score": np.zeros((chunk, self.kv_heads), np.float32),
         }
+        return made | ({"gate": np.zeros((chunk, self.width), np.float32)} if self.gated else {})
 
-    def alloc(self, budget: int | None) -> RoutedCache:
-        return RoutedCache.alloc(
-            self.kv_heads,
-            self.head_dim,
-            sinks=self.sinks,
-            window=self.window,
-            budget=self.budget if budget is None else budget,
-        )
+    def alloc(self, budget: int | None) -> RoutedCache | FullCache:
+        if self.window is None and budget is None:
+            return FullCache.alloc(self.kv_heads, self.head_dim)
+        sinks, window, routed = self.sinks, self.window, self.budget or 0
+        if window is None:
+            sinks = min(SINKS, max((budget or 0) - 1, 0))
+            window = max((budget or 0) - sinks, 1)
+        elif self.budget is not None and budget is not None:
+            routed = budget
+        return RoutedCache.alloc(self.kv_heads, self.head_dim, sinks, window, routed)
 
     def run(
-        self, kernels: Kernels, buffers: Buffers, length: int, state: RoutedCache, y: Array
+        self,
+        kernels: Kernels,
+        buffers: Buffers,
+        length: int,
+        state: RoutedCache | FullCache,
+        y: Array,
     ) -> None:
         qkv, keys = buffers["qkv"][:length], self.kv_heads * self.head_dim
         q, k, v = (
@@ -140,6 +88,36 @@ class Attention:
             qkv[:, self.width + keys :],
         )
         kernels.attention(q, k, v, buffers["score"][:length], state, y, scale=self.scale)
+        if self.gated:
+            y *= buffers["gate"][:length]
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Mixers of one layer that read the same input; what they give lies side by side in `y`."""
+
+    parts: tuple[Mixer, ...]
+
+    @property
+    def width(self) -> int:
+        return sum(part.width for part in self.parts)
+
+    def buffers(self, chunk: int) -> Buffers:
+        merged: Buffers = {}
+        for part in self.parts:
+            merged |= part.buffers(chunk)
+        return merged
+
+    def alloc(self, budget: int | None) -> CacheGroup:
+        return CacheGroup([part.alloc(budget) for part in self.parts])
+
+    def run(
+        self, kernels: Kernels, buffers: Buffers, length: int, state: CacheGroup, y: Array
+    ) -> None:
+        begin = 0
+        for part, own in zip(self.parts, state.parts, strict=True):
+            part.run(kernels, buffers, length, own, y[:, begin : begin + part.width])
+            begin += part.width
 
 
 def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
@@ -148,6 +126,26 @@ def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
     kind = fields.pop("mixer", None)
     if kind == "ssd":
         return Ssd(**fields, weights=weights)
+    if kind == "short_conv":
+        return ShortConv(**fields, weights=weights)
+    if kind == "gated_delta":
+        return GatedDelta(**fields, weights=weights)
     if kind == "attention":
         return Attention(**fields)
-    raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are 'attention', 'ssd'")
+    if kind == "parallel":
+        parts = enumerate(fields["parts"])
+        return Parallel(tuple(make_mixer(part, _under(f"{i}.", weights)) for i, part in parts))
+    known = "'attention', 'gated_delta', 'parallel', 'short_conv', 'ssd'"
+    raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {known}")
+
+
+def load_mixers(bundle: Bundle) -> list[Mixer]:
+    """The mixers of all layers, with their weights."""
+    layers: list[dict[str, Any]] = bundle.manifest["layers"]
+    tensors = load_file(bundle.file(MIXERS))
+    return [make_mixer(layer, _under(f"layers.{i}.", tensors)) for i, layer in enumerate(layers)]
+
+
+def _under(prefix: str, tensors: dict[str, Array]) -> dict[str, Array]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}

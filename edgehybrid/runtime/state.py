@@ -5,6 +5,7 @@ Each has the same few members: `nbytes`, `reset()`, `copy()` and `tensors()` (na
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from edgehybrid_kernels import RoutedCache
+from edgehybrid_kernels import FullCache, RoutedCache
 
 Array = NDArray[np.float32]
 
@@ -47,7 +48,10 @@ class _Zeroed:
 
 @dataclass
 class SsdState(_Zeroed):
-    """A Mamba-2 layer: last inputs of the convolution (K - 1, conv_dim), SSD state (H, N, P)."""
+    """A Mamba-2 layer: last inputs of the convolution (K - 1, conv_dim), SSD state (H, N, P).
+
+    Of the gated delta rule too, whose state is (v heads, k_dim, v_dim).
+    """
 
     conv: Array
     recurrent: Array
@@ -58,6 +62,53 @@ class SsdState(_Zeroed):
             np.zeros((conv_width - 1, conv_dim), dtype=np.float32),
             np.zeros((heads, d_state, head_dim), dtype=np.float32),
         )
+
+
+@dataclass
+class ConvState(_Zeroed):
+    """A short convolution: its last inputs (K - 1, width)."""
+
+    conv: Array
+
+    @classmethod
+    def alloc(cls, conv_width: int, width: int) -> Self:
+        return cls(np.zeros((conv_width - 1, width), dtype=np.float32))
+
+
+class CacheGroup:
+    """The caches of parallel mixers, in their order."""
+
+    def __init__(self, parts: Sequence[Cache]) -> None:
+        self.parts = list(parts)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in self.parts)
+
+    def reset(self) -> None:
+        for part in self.parts:
+            part.reset()
+
+    def copy(self) -> Self:
+        return type(self)([part.copy() for part in self.parts])
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        return {
+            f"{i}.{name}": array
+            for i, part in enumerate(self.parts)
+            for name, array in part.tensors().items()
+        }
+
+
+def kept_tokens(cache: Cache) -> int:
+    """Tokens in a KV cache now, per KV head; 0 if the cache is of another kind."""
+    if isinstance(cache, CacheGroup):
+        return max(map(kept_tokens, cache.parts), default=0)
+    if isinstance(cache, FullCache):
+        return int(cache.seen[0])
+    if isinstance(cache, RoutedCache):
+        return int((cache.position >= 0).sum(axis=1).max())
+    return 0
 
 
 @dataclass
@@ -72,4 +123,31 @@ class PoolState(_Zeroed):
         return cls(np.zeros(hidden, dtype=np.float32), np.zeros(1, dtype=np.int64))
 
 
-__all__ = ["Cache", "PoolState", "RoutedCache", "SsdState"]
+@dataclass
+class TextState(_Zeroed):
+    """Logits (vocab,) of what comes next, and which tokens (vocab,) were read."""
+
+    logits: Array
+    seen: NDArray[np.bool_]
+
+    @classmethod
+    def alloc(cls, vocab_size: int) -> Self:
+        return cls(np.zeros(vocab_size, dtype=np.float32), np.zeros(vocab_size, dtype=np.bool_))
+
+    def take(self, tokens: NDArray[np.int32], logits: Array) -> None:
+        """Take note of tokens just read, and of the logits (vocab,) after the last of them."""
+        self.seen[tokens] = True
+        self.logits[:] = logits
+
+
+__all__ = [
+    "Cache",
+    "CacheGroup",
+    "ConvState",
+    "FullCache",
+    "PoolState",
+    "RoutedCache",
+    "SsdState",
+    "TextState",
+    "kept_tokens",
+]

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from tokenizers import Tokenizer
 
 from edgehybrid.errors import NonFiniteError, RequestError, StreamError
+from edgehybrid.runtime.generation import generate
+from edgehybrid.runtime.heads import LogitsHead, SentenceHead
 from edgehybrid.runtime.pipeline import run_stages
-from edgehybrid.runtime.state import Cache, PoolState, RoutedCache
+from edgehybrid.runtime.sampling import Sampling
+from edgehybrid.runtime.state import Cache, PoolState, TextState, kept_tokens
 from edgehybrid.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model
 
 Array = NDArray[np.float32]
+BROKEN = "an earlier feed did not finish, so the state is unusable: reset()"
 
 
 class Stream:
@@ -29,57 +34,143 @@ class Stream:
         self._model = model
         self.caches = list(caches)
         self._pool = PoolState.alloc(model.hidden_size)
+        self._text = TextState.alloc(model.vocab_size) if model.writes else None
         self.position = 0
         self._broken = False
 
     @property
     def nbytes(self) -> int:
-        """Bytes of state: the sum over all caches. Never changes."""
-        return self._pool.nbytes + sum(cache.nbytes for cache in self.caches)
+        """Bytes of state: the sum over all caches. Constant, unless every token is kept."""
+        return sum(cache.nbytes for cache in self._all_caches())
 
     @property
     def kv_tokens(self) -> int:
         """Tokens in the KV cache now, per KV head: the most of any attention layer."""
-        kept = [c.position >= 0 for c in self.caches if isinstance(c, RoutedCache)]
-        return max((int(k.sum(axis=1).max()) for k in kept), default=0)
+        return max(map(kept_tokens, self.caches), default=0)
 
     def reset(self) -> None:
         """Forget everything: as a new stream."""
-        for cache in (*self.caches, self._pool):
+        for cache in self._all_caches():
             cache.reset()
         self.position, self._broken = 0, False
 
-    def feed(self, ids: ArrayLike) -> Array:
-        """Read token ids; return the vectors (n, width) of the n sentences that ended in them.
+    def feed(self, ids: ArrayLike, *, all_logits: bool = False) -> Array:
+        """Read token ids; return what the model's head makes of them.
+
+        A reader gives the vectors (n, width) of the n sentences that ended in them, a language
+        model the logits (vocab,) of what comes after the last of them.
 
         Args:
-            ids: (T,) integers in 0..vocab_size - 1; T may be anything, 0 too.
+            ids: (T,) integers in 0..vocab_size - 1; T may be anything, 0 too for a reader.
+            all_logits: give a language model's logits after every token instead, (T, vocab).
 
         Raises:
-            RequestError: ids have another shape or are out of range.
+            RequestError: ids have another shape or are out of range, or there are no logits.
             NonFiniteError: NaN or infinity came out; the stream must be reset.
             StreamError: the stream was interrupted or broken before.
         """
         tokens = self._checked(ids)
+        head = self._model.head
+        if isinstance(head, SentenceHead) and all_logits:
+            raise RequestError("all_logits: this bundle is a reader, it has no logits")
+        if isinstance(head, LogitsHead) and not all_logits and not len(tokens):
+            raise RequestError("no token ids: there is no last token to give logits of")
         emitted: list[Array] = []
         self._broken = True  # until all of it is read: an interrupt leaves layers out of step
         with self._model.lock:
             spaces = self._model.spaces
             size = spaces[0].chunk
-            chunks = [tokens[i : i + size] for i in range(0, len(tokens), size)]
-            fills = (_filler(chunk) for chunk in chunks)
-            run_stages(self._stages(emitted), spaces, fills)
+            starts = range(0, len(tokens), size)
+            fills = (_filler(tokens[i : i + size], self.position + i) for i in starts)
+            end = self.position + len(tokens)
+            wanted = None if all_logits else end
+            run_stages(self._stages(emitted, wanted), spaces, fills)
         self._broken = False
-        self.position += len(tokens)
-        return (
-            np.concatenate(emitted)
-            if emitted
-            else np.zeros((0, self._model.head.width), np.float32)
+        self.position = end
+        if self._text is not None and len(tokens):
+            self._text.take(tokens, emitted[-1][-1])
+            if not all_logits:
+                return self._text.logits.copy()
+        return np.concatenate(emitted) if emitted else np.zeros((0, head.width), np.float32)
+
+    def generate(
+        self,
+        max_tokens: int = 256,
+        *,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        stop: Sequence[str | int] | str = (),
+        seed: int | None = None,
+        logit_bias: Mapping[int, float] | None = None,
+        callback: Callable[[int], bool | None] | None = None,
+    ) -> Iterator[str]:
+        """Go on writing after what was read; yield pieces of text of whole characters.
+
+        Every token whose text is yielded has been read by the stream, so that one may feed more
+        and go on. Writing ends after `max_tokens`, at a stop token of the model (neither shown nor
+        read), at a stop token or string of the caller's (not shown), or when `callback` says so.
+
+        Args:
+            max_tokens: at most so many tokens.
+            temperature: 0 takes the likeliest token; see `Sampling` for this and the next five.
+            top_k: choose among so many of the likeliest; 0 for all.
+            top_p: choose among the likeliest that together have this probability.
+            min_p: drop tokens less likely than this part of the likeliest.
+            repetition_penalty: above 1 makes tokens that were read or written less likely.
+            stop: strings and token ids to end at.
+            seed: the same seed gives the same text; None draws one.
+            logit_bias: added to the logits of these tokens.
+            callback: called with each token before it is read; False ends the writing.
+
+        Raises:
+            RequestError: an argument is out of range, or the bundle is a reader.
+            StreamError: nothing was read yet, or an earlier feed broke the stream.
+        """
+        sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, logit_bias)
+        return generate(
+            self, sampling, max_tokens=max_tokens, stop=stop, seed=seed, callback=callback
         )
+
+    def next_logits(self) -> Array:
+        """Logits (vocab,) of the token after the last one read; a view, not to be written to.
+
+        Raises:
+            RequestError: the bundle is a reader.
+            StreamError: nothing was read yet, or an earlier feed broke the stream.
+        """
+        if self._text is None:
+            raise RequestError(f"{self._model.bundle.name} is a reader: it writes no text")
+        if self._broken:
+            raise StreamError(BROKEN)
+        if not self.position:
+            raise StreamError("nothing was read yet: feed a prompt before generating")
+        return self._text.logits
+
+    @property
+    def seen_tokens(self) -> NDArray[np.bool_]:
+        """(vocab,) which tokens were read or written."""
+        return np.zeros(0, np.bool_) if self._text is None else self._text.seen
+
+    @property
+    def stop_tokens(self) -> tuple[int, ...]:
+        """The model's own tokens for the end of a text."""
+        head = self._model.head
+        return head.stop_tokens if isinstance(head, LogitsHead) else ()
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return self._model.tokenizer
+
+    def _all_caches(self) -> list[Cache]:
+        return [*self.caches, self._pool, *([] if self._text is None else [self._text])]
 
     def _checked(self, ids: ArrayLike) -> NDArray[np.int32]:
         if self._broken:
-            raise StreamError("an earlier feed did not finish, so the state is unusable: reset()")
+            raise StreamError(BROKEN)
         tokens = np.asarray(ids)
         if tokens.size == 0:
             return np.zeros(0, dtype=np.int32)
@@ -93,8 +184,11 @@ class Stream:
             raise RequestError(f"token id {bad} is not in 0..{self._model.vocab_size - 1}")
         return tokens.astype(np.int32, copy=False)
 
-    def _stages(self, emitted: list[Array]) -> list[Callable[[Workspace], None]]:
-        last = len(self._model.mixers)
+    def _stages(
+        self, emitted: list[Array], wanted: int | None
+    ) -> list[Callable[[Workspace], None]]:
+        """Work for each thread; logits are of the token before position `wanted`, None: of all."""
+        last, head = len(self._model.mixers), self._model.head
 
         def stage(steps: range) -> Callable[[Workspace], None]:
             def run(space: Workspace) -> None:
@@ -102,8 +196,10 @@ class Stream:
                     space.run_segment(i)
                     if i < last:
                         self.mix(i, space)
+                    elif isinstance(head, LogitsHead):
+                        _emit_logits(head, space, wanted, emitted)
                     else:
-                        self._emit(space, emitted)
+                        self._emit(head, space, emitted)
 
             return run
 
@@ -116,17 +212,12 @@ class Stream:
             self._model.kernels, space.mixing[i], space.length, self.caches[i], y
         )
 
-    def _emit(self, space: Workspace, emitted: list[Array]) -> None:
-        h, ids = space.last_h[: space.length], space.ids[: space.length]
-        if not np.isfinite(h).all():
-            raise NonFiniteError(
-                f"NaN or infinity came out of the model after position {self.position}; "
-                "the bundle or the state is damaged"
-            )
-        ends = np.flatnonzero(np.isin(ids, self._model.head.end_tokens))
+    def _emit(self, head: SentenceHead, space: Workspace, emitted: list[Array]) -> None:
+        h, ids = _finite(space), space.ids[: space.length]
+        ends = np.flatnonzero(np.isin(ids, head.end_tokens))
         means = self._pool_sentences(h, ends)
         if len(ends):
-            emitted.append(self._model.head.vectors(means, h[ends]))
+            emitted.append(head.vectors(means, h[ends]))
 
     def _pool_sentences(self, h: Array, ends: NDArray[np.intp]) -> Array:
         """Mean residual (n, hidden) of each sentence that ends; the rest waits in the pool."""
@@ -146,5 +237,26 @@ class Stream:
         return means
 
 
-def _filler(chunk: NDArray[np.int32]) -> Callable[[Workspace], None]:
-    return lambda space: space.fill(chunk)
+def _emit_logits(
+    head: LogitsHead, space: Workspace, wanted: int | None, emitted: list[Array]
+) -> None:
+    h = _finite(space)
+    if wanted is None:
+        emitted.append(head.logits(h))
+    elif space.position + space.length == wanted:
+        emitted.append(head.logits(h[-1:]))
+
+
+def _finite(space: Workspace) -> Array:
+    """The last residuals (T, hidden) of a chunk."""
+    h = space.last_h[: space.length]
+    if not np.isfinite(h).all():
+        raise NonFiniteError(
+            f"NaN or infinity came out of the model after position {space.position}; "
+            "the bundle or the state is damaged"
+        )
+    return h
+
+
+def _filler(chunk: NDArray[np.int32], position: int) -> Callable[[Workspace], None]:
+    return lambda space: space.fill(chunk, position)

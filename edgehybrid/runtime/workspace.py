@@ -10,7 +10,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edgehybrid.runtime.graph import Segment
-from edgehybrid.runtime.mixers import Buffers, Mixer
+from edgehybrid.runtime.mixers import Mixer
+from edgehybrid.runtime.recurrent import Buffers
 
 
 class Workspace:
@@ -23,8 +24,9 @@ class Workspace:
     def __init__(
         self, segments: Sequence[Segment], mixers: Sequence[Mixer], hidden: int, chunk: int
     ):
-        self.chunk, self.length = chunk, 0
+        self.chunk, self.length, self.position = chunk, 0, 0
         self.ids = np.zeros(chunk, dtype=np.int32)
+        self.positions = np.zeros(chunk, dtype=np.float32)
         self._segments = segments
         self._full: dict[int, ort.IOBinding] = {}
         shared: dict[tuple[str, tuple[int, ...]], NDArray[Any]] = {}
@@ -42,6 +44,7 @@ class Workspace:
         for i in range(len(segments)):
             ties: Buffers = {
                 "ids": self.ids,
+                "positions": self.positions,
                 "h": residual[i % 2],
                 "present_h": residual[1 - i % 2],
             }
@@ -50,10 +53,11 @@ class Workspace:
             self._ties.append(ties)
         self.last_h = residual[1 - (len(segments) - 1) % 2]
 
-    def fill(self, ids: NDArray[np.integer[Any]]) -> None:
-        """Take the next chunk of token ids."""
-        self.length = len(ids)
+    def fill(self, ids: NDArray[np.integer[Any]], position: int = 0) -> None:
+        """Take the next chunk of token ids, the first of which is at `position` of the stream."""
+        self.length, self.position = len(ids), position
         self.ids[: self.length] = ids
+        self.positions[: self.length] = np.arange(position, position + self.length)
 
     def run_segment(self, i: int) -> None:
         """Run segment `i` on this chunk."""

@@ -20,6 +20,7 @@ from edgehybrid.tasks.select import select
 __all__ = ["Point", "Progress", "Stats", "Summary", "summarize"]
 
 if TYPE_CHECKING:
+    from edgehybrid.runtime.heads import SentenceHead
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
 
@@ -118,11 +119,11 @@ def _summarize(
 
     # loaded here, while a PDF is already being parsed in a process of its own
     loaded = model if isinstance(model, Model) else load(model)
-    stream = loaded.stream(budget=budget)
+    head, stream = loaded.sentence_head, loaded.stream(budget=budget)
     reading = read(source, stream, loaded.tokenizer, progress=progress)
     if not reading.sentences:
         raise NoText(f"{source.name}: no text on any of {reading.pages} pages")
-    chosen = _choose(loaded, reading, words, points)
+    chosen = _choose(head, reading, words, points)
     stats = _stats(reading, stream)
     return Summary(tuple(chosen), source.name, loaded.bundle.name, stats)
 
@@ -133,19 +134,21 @@ def _check(words: int | None, points: int | None) -> None:
             raise RequestError(f"{name} is {value}; ask for 1 or more")
 
 
-def _choose(model: Model, reading: Reading, words: int | None, points: int | None) -> list[Point]:
+def _choose(
+    head: SentenceHead, reading: Reading, words: int | None, points: int | None
+) -> list[Point]:
     sentences = reading.sentences
     quotable = np.array([s.quotable for s in sentences])
     if not quotable.any():  # e.g. a list of keywords: better a heading than nothing
         quotable[:] = True
-    scores = model.head.score(reading.vectors, place_features(sentences), quotable)
+    scores = head.score(reading.vectors, place_features(sentences), quotable)
     candidates = np.flatnonzero(quotable)
     if words is None and points is None:
         words = round(min(max(SHARE * reading.words, FEWEST), MOST))
     picks = select(
         [sentences[i].text for i in candidates],
         scores[candidates],
-        reading.vectors[candidates, : model.head.vector_size],
+        reading.vectors[candidates, : head.vector_size],
         words=words,
         points=points,
     )

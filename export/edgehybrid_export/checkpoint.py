@@ -1,4 +1,4 @@
-"""Reading a checkpoint folder: `config.json`, `model.safetensors`, `tokenizer.json`."""
+"""Reading a checkpoint folder: `config.json`, safetensors in one file or in shards, tokenizer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from tokenizers import Tokenizer
 
 from edgehybrid_export.errors import CheckpointError
+from edgehybrid_export.tensors import TensorFile
 
 MAX_CONFIG_BYTES = 1 << 20
+MAX_INDEX_BYTES = 64 << 20
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 class Checkpoint:
@@ -24,41 +27,75 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.config = _read_config(folder / "config.json")
-        path = folder / "model.safetensors"
-        if not path.is_file():
-            raise CheckpointError(f"{path} is missing: a checkpoint needs safetensors weights")
-        try:
-            file: Any = safe_open(path, framework="numpy")
-            self._file, self._left = file, set(file.keys())
-        except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"{path} is not a whole safetensors file: {error}") from error
-        self._names = frozenset(self._left)
+        self.config = _read_object(folder / "config.json", MAX_CONFIG_BYTES)
+        settings = folder / "generation_config.json"
+        self.generation = _read_object(settings, MAX_CONFIG_BYTES) if settings.is_file() else {}
+        self.files = _weight_files(folder)
+        self._homes: dict[str, TensorFile] = {}
+        for path in self.files:
+            file = TensorFile(path)
+            for name in file.names:
+                if name in self._homes:
+                    other = self._homes[name].path.name
+                    raise CheckpointError(f"tensor {name!r} is in {other} and in {path.name}")
+                self._homes[name] = file
+        self._left = set(self._homes)
 
     @property
     def family(self) -> str:
         """The checkpoint's `model_type`."""
         return str(self.field("model_type"))
 
-    def field(self, name: str) -> Any:
-        """A field of the config, which must be there."""
-        if name not in self.config:
+    def field(self, name: str, *default: Any) -> Any:
+        """A field of the config, which must be there unless a `default` is given."""
+        if name not in self.config and not default:
             raise CheckpointError(f"{self.folder / 'config.json'} has no field {name!r}")
-        return self.config[name]
+        return self.config.get(name, *default)
+
+    def expect(self, name: str, *allowed: Any) -> None:
+        """Refuse a field that changes the computation; absent, it has the first value."""
+        value = self.field(name, allowed[0])
+        if value not in allowed:
+            expected = " or ".join(repr(a) for a in allowed)
+            raise CheckpointError(
+                f"{self.folder / 'config.json'}: {name} is {value!r}; family {self.family!r} is "
+                f"exported with {expected} only"
+            )
+
+    def has(self, name: str) -> bool:
+        """Whether there is a tensor of this name."""
+        return name in self._homes
+
+    def skip(self, name: str) -> None:
+        """Take note that a tensor says nothing new, such as a stored copy of a tied one."""
+        self._left.discard(name)
+
+    def skip_all(self, prefix: str) -> None:
+        """Leave out the tensors of a part that is not exported, such as an image encoder."""
+        self._left = {name for name in self._left if not name.startswith(prefix)}
 
     def tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """One weight as float32; its shape must be `shape` and all its values finite."""
-        if name not in self._names:
-            raise CheckpointError(f"{self.folder.name}/model.safetensors has no tensor {name!r}")
-        array = np.asarray(self._file.get_tensor(name))
-        if array.shape != shape:
-            raise CheckpointError(f"tensor {name!r} has shape {array.shape}, expected {shape}")
-        array = array.astype(np.float32)
+        file = self._home(name)
+        where = f"{file.path.name}: tensor {name!r}"
+        if file.shape(name) != shape:
+            raise CheckpointError(f"{where} has shape {file.shape(name)}, expected {shape}")
+        array = file.tensor(name)
         if not np.isfinite(array).all():
             count = int((~np.isfinite(array)).sum())
-            raise CheckpointError(f"tensor {name!r} holds {count} values that are not finite")
+            raise CheckpointError(f"{where} holds {count} values that are not finite")
         self._left.discard(name)
         return array
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of one tensor."""
+        return self._home(name).shape(name)
+
+    def _home(self, name: str) -> TensorFile:
+        if name not in self._homes:
+            shown = WEIGHTS if len(self.files) == 1 else f"{len(self.files)} shards"
+            raise CheckpointError(f"{self.folder.name}/{shown} has no tensor {name!r}")
+        return self._homes[name]
 
     def finish(self) -> None:
         """Complain if a tensor was never used."""
@@ -68,16 +105,54 @@ class Checkpoint:
                 f"not a checkpoint that family {self.family!r} describes"
             )
 
+    def check_tokenizer(self, vocab_size: int) -> None:
+        """Require `tokenizer.json`, with no more tokens than the embedding has rows."""
+        path = self.folder / "tokenizer.json"
+        if not path.is_file():
+            raise CheckpointError(f"{path} is missing")
+        try:
+            size = Tokenizer.from_file(str(path)).get_vocab_size()
+        except Exception as error:  # tokenizers raises Exception itself
+            raise CheckpointError(f"{path} is not a tokenizer: {error}") from error
+        if size > vocab_size:
+            raise CheckpointError(f"{path} has {size} tokens, the model {vocab_size}")
 
-def _read_config(path: Path) -> dict[str, Any]:
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The safetensors files: one, or the shards that an index names."""
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if not (folder / INDEX).is_file():
+        raise CheckpointError(_no_weights(folder))
+    shards = _read_object(folder / INDEX, MAX_INDEX_BYTES).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
+        raise CheckpointError(f"{folder / INDEX} has no weight_map")
+    paths = [folder / str(name) for name in sorted(set(map(str, shards.values())))]
+    for path in paths:
+        if path.parent != folder or not path.is_file():
+            raise CheckpointError(f"{path} is missing, which {INDEX} names")
+    return paths
+
+
+def _no_weights(folder: Path) -> str:
+    pickles = sorted(p.name for p in folder.glob("*.bin"))
+    if pickles:
+        return (
+            f"{folder} has weights as {pickles[0]}, a pickle that could run code: convert it with "
+            "transformers' save_pretrained(..., safe_serialization=True)"
+        )
+    return f"{folder / WEIGHTS} is missing: a checkpoint needs safetensors weights"
+
+
+def _read_object(path: Path, limit: int) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: not a checkpoint folder")
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise CheckpointError(f"{path} is {path.stat().st_size} bytes, over {MAX_CONFIG_BYTES}")
+    if path.stat().st_size > limit:
+        raise CheckpointError(f"{path} is {path.stat().st_size} bytes, over {limit}")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CheckpointError(f"{path} is not JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{path} holds {type(config).__name__}, expected an object")
-    return config
+    if not isinstance(fields, dict):
+        raise CheckpointError(f"{path} holds {type(fields).__name__}, expected an object")
+    return fields

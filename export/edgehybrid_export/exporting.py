@@ -16,11 +16,12 @@ from edgehybrid.bundle import FORMAT, MANIFEST
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.families import read_model
-from edgehybrid_export.head import head_graph, sentence_graph
+from edgehybrid_export.head import head_graphs
 from edgehybrid_export.linear import PRECISIONS
-from edgehybrid_export.pack import fingerprint, write_files, write_manifest
+from edgehybrid_export.manifest import describe_head, describe_layer, describe_router, step_costs
+from edgehybrid_export.pack import fingerprint_all, write_files, write_manifest
 from edgehybrid_export.segments import segments
-from edgehybrid_export.spec import AttentionMixer, Layer, ModelSpec, SsdMixer
+from edgehybrid_export.spec import AttentionMixer, DeltaMixer, ModelSpec, OneMixer, SsdMixer
 from edgehybrid_export.validate import validate
 
 
@@ -31,7 +32,7 @@ def export(checkpoint: Path, out: Path, *, weights: str = "int8") -> dict[str, A
     appears by one rename: a failed export leaves nothing behind.
 
     Args:
-        checkpoint: folder with config.json, model.safetensors, tokenizer.json.
+        checkpoint: folder with config.json, safetensors weights, tokenizer.json.
         out: a folder that does not exist yet.
         weights: "float32", "int8" or "int4".
 
@@ -60,28 +61,33 @@ def export(checkpoint: Path, out: Path, *, weights: str = "int8") -> dict[str, A
 
 
 def _build(source: Checkpoint, spec: ModelSpec, weights: str, folder: Path) -> None:
-    graphs = [*segments(spec, weights), sentence_graph(spec.head), head_graph(spec.head)]
-    write_files(folder, graphs, mixer_tensors(spec), source.folder / "tokenizer.json")
-    manifest = _manifest(source, spec, weights)
+    graphs = [*segments(spec, weights), *head_graphs(spec.head, weights)]
+    parts = write_files(folder, graphs, mixer_tensors(spec), source.folder / "tokenizer.json")
+    manifest = {**_manifest(source, spec, weights), "parts": parts}
     write_manifest(folder, manifest)
     write_manifest(folder, {**manifest, "loss": validate(spec, folder, weights)})
 
 
 def mixer_tensors(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
-    """The arrays that kernels take, named `layers.N.…`."""
+    """The arrays that kernels take, named `layers.N.…`, of parallel ones `layers.N.P.…`."""
     tensors = {}
     for i, layer in enumerate(spec.layers):
-        if isinstance(mixer := layer.mixer, SsdMixer):
-            own = {
-                "conv_weight": mixer.conv_weight,
-                "conv_bias": mixer.conv_bias,
-                "a": mixer.a,
-                "d": mixer.d,
-                "dt_bias": mixer.dt_bias,
-                "norm": mixer.norm.weight,
-            }
-            tensors.update({f"layers.{i}.{name}": array for name, array in own.items()})
+        for part, mixer in enumerate(layer.mixers):
+            prefix = f"layers.{i}." + (f"{part}." if len(layer.mixers) > 1 else "")
+            tensors.update({prefix + name: array for name, array in _kernel_arrays(mixer).items()})
     return tensors
+
+
+def _kernel_arrays(mixer: OneMixer) -> dict[str, NDArray[np.float32]]:
+    if isinstance(mixer, AttentionMixer):
+        return {}
+    own = {"conv_weight": mixer.conv_weight, "conv_bias": mixer.conv_bias}
+    if isinstance(mixer, SsdMixer):
+        own |= {"a": mixer.a, "d": mixer.d, "dt_bias": mixer.dt_bias}
+        own |= {"norm": mixer.norm.weight} if mixer.norm else {}
+    elif isinstance(mixer, DeltaMixer):
+        own["norm"] = np.tile(mixer.norm.weight, mixer.v_heads)
+    return own
 
 
 def _manifest(source: Checkpoint, spec: ModelSpec, weights: str) -> dict[str, Any]:
@@ -93,76 +99,9 @@ def _manifest(source: Checkpoint, spec: ModelSpec, weights: str) -> dict[str, An
         "weights": weights,
         "exporter": f"edgehybrid {edgehybrid.__version__}",
         "licence": source.config.get("licence", "unknown"),
-        "source": {"checkpoint": fingerprint(source.folder / "model.safetensors")},
-        "model": {"vocab_size": vocab, "hidden_size": hidden, "step_costs": _step_costs(spec)},
-        "layers": [_layer(layer) for layer in spec.layers],
-        "router": _router(spec),
-        "head": {
-            "kind": "sentences",
-            "vector_size": spec.head.vector_size,
-            "context_size": spec.head.context_size,
-            "place_size": spec.head.place_size,
-            "end_tokens": list(spec.head.end_tokens),
-        },
+        "source": {"checkpoint": fingerprint_all(source.files)},
+        "model": {"vocab_size": vocab, "hidden_size": hidden, "step_costs": step_costs(spec)},
+        "layers": [describe_layer(layer) for layer in spec.layers],
+        "router": describe_router(spec),
+        "head": describe_head(spec.head),
     }
-
-
-def _layer(layer: Layer) -> dict[str, Any]:
-    mixer = layer.mixer
-    if isinstance(mixer, SsdMixer):
-        return {
-            "mixer": "ssd",
-            "heads": len(mixer.a),
-            "head_dim": mixer.head_dim,
-            "d_state": mixer.d_state,
-            "n_groups": mixer.n_groups,
-            "norm_eps": mixer.norm.eps,
-        }
-    return {
-        "mixer": "attention",
-        "heads": mixer.n_heads,
-        "kv_heads": mixer.n_kv_heads,
-        "head_dim": mixer.head_dim,
-        "scale": mixer.scale,
-        "sinks": mixer.router.sinks,
-        "window": mixer.router.window,
-        "budget": mixer.router.budget,
-    }
-
-
-def _router(spec: ModelSpec) -> dict[str, Any]:
-    for layer in spec.layers:
-        if isinstance(mixer := layer.mixer, AttentionMixer):
-            router = mixer.router
-            return {
-                "kind": "learned",
-                "sinks": router.sinks,
-                "window": router.window,
-                "budget": router.budget,
-            }
-    return {"kind": "none"}
-
-
-def _step_costs(spec: ModelSpec) -> list[int]:
-    """Multiply-adds a token of segment i and mixer i: how the runtime balances its stages."""
-    costs = []
-    for i in range(len(spec.layers) + 1):
-        cost = 0
-        if i:
-            before = spec.layers[i - 1]
-            cost += before.mixer.out_proj.weight.size
-            cost += before.mlp.gate_up.weight.size + before.mlp.down.weight.size
-        if i < len(spec.layers):
-            cost += _mixer_cost(spec.layers[i])
-        costs.append(cost)
-    return costs
-
-
-def _mixer_cost(layer: Layer) -> int:
-    mixer = layer.mixer
-    if isinstance(mixer, SsdMixer):
-        state = len(mixer.a) * mixer.head_dim * mixer.d_state
-        return int(mixer.in_proj.weight.size + 3 * state)
-    router = mixer.router
-    seen = router.sinks + router.window + router.budget
-    return int(mixer.qkv.weight.size + 2 * seen * mixer.n_heads * mixer.head_dim)

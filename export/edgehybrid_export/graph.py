@@ -54,6 +54,10 @@ class Graph:
         self._nodes.append(helper.make_node("Split", [value, lengths], names, axis=-1))
         return names
 
+    def reshape(self, x: str, shape: Sequence[int]) -> str:
+        """The same numbers in another shape; one axis may be -1."""
+        return self.node("Reshape", x, self.constant(np.array(shape, dtype=np.int64), "shape"))
+
     def rms_norm(self, x: str, weight: NDArray[np.float32], eps: float) -> str:
         scale = self.constant(weight, "norm")
         return self.node("RMSNormalization", x, scale, axis=-1, epsilon=eps)

@@ -1,5 +1,6 @@
-"""The reader's head as two graphs: sentence vectors, and the scores of all sentences.
+"""Heads as graphs. The reader's are two: sentence vectors, and the scores of all sentences.
 
+logits        h (n, hidden) -> logits (n, vocab)
 sentence      mean, end (n, hidden) -> vector (n, V), context (n, C)
 head          vector, context, place, mean, last -> score (n, 1)
 """
@@ -9,8 +10,31 @@ from __future__ import annotations
 import numpy as np
 
 from edgehybrid_export.graph import Graph
-from edgehybrid_export.linear import Scaled, linear
-from edgehybrid_export.spec import SentenceHead
+from edgehybrid_export.linear import Scaled, linear, scaled
+from edgehybrid_export.spec import LogitsHead, SentenceHead
+
+
+def head_graphs(head: SentenceHead | LogitsHead, precision: str) -> list[Graph]:
+    """The graphs that a bundle needs for this head."""
+    if isinstance(head, LogitsHead):
+        return [logits_graph(head, precision)]
+    return [sentence_graph(head), head_graph(head)]
+
+
+def logits_graph(head: LogitsHead, precision: str) -> Graph:
+    """Logits of the next token, from n residuals."""
+    graph = Graph("logits")
+    h = graph.input("h", ["n", len(head.norm.weight)])
+    x = graph.rms_norm(h, head.norm.weight, head.norm.eps)
+    logits = linear(graph, scaled(graph, x, precision), head.project, precision)
+    if head.scale != 1:
+        logits = _times(graph, logits, head.scale)
+    if head.softcap is not None:
+        logits = _times(
+            graph, graph.node("Tanh", _times(graph, logits, 1 / head.softcap)), head.softcap
+        )
+    graph.output(logits, "logits", ["n", head.project.weight.shape[1]])
+    return graph
 
 
 def sentence_graph(head: SentenceHead) -> Graph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class WeightFile:
 
     def __init__(self, path: Path) -> None:
         self._path, self._size = path, 0
+        self.parts = {"embedding": 0, "body": 0, "head": 0}
         path.write_bytes(b"")
 
     def add_graph(self, graph: Graph, path: Path) -> None:
@@ -36,6 +38,7 @@ class WeightFile:
             for tensor in model.graph.initializer:
                 if len(tensor.raw_data) < INLINE_BYTES:
                     continue
+                self.parts[_part(graph.name, tensor.name)] += len(tensor.raw_data)
                 align = PAGE if len(tensor.raw_data) >= LARGE else SMALL_ALIGN
                 file.write(bytes(-self._size % align))
                 offset = self._size + -self._size % align
@@ -54,8 +57,8 @@ def write_files(
     graphs: list[Graph],
     tensors: dict[str, NDArray[np.float32]],
     tokenizer: Path,
-) -> None:
-    """Write everything but the manifest."""
+) -> dict[str, int]:
+    """Write everything but the manifest; return the bytes of weights by part of the model."""
     weights = WeightFile(folder / WEIGHTS)
     for graph in graphs:
         weights.add_graph(graph, folder / f"{graph.name}.onnx")
@@ -63,6 +66,14 @@ def write_files(
         {name: np.ascontiguousarray(array) for name, array in tensors.items()}, folder / MIXERS
     )
     (folder / TOKENIZER).write_bytes(tokenizer.read_bytes())
+    kernels = sum(array.nbytes for array in tensors.values())
+    return {**weights.parts, "body": weights.parts["body"] + kernels}
+
+
+def _part(graph: str, tensor: str) -> str:
+    if tensor.startswith("embedding"):
+        return "embedding"
+    return "body" if graph.startswith("segment.") else "head"
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
@@ -75,5 +86,15 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 
 def fingerprint(path: Path) -> dict[str, Any]:
     """Size in bytes and sha256 of a file."""
-    data = path.read_bytes()
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return fingerprint_all([path])
+
+
+def fingerprint_all(paths: Sequence[Path]) -> dict[str, Any]:
+    """Size in bytes and sha256 of files laid end to end, such as the shards of a checkpoint."""
+    digest, size = hashlib.sha256(), 0
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+    return {"bytes": size, "sha256": digest.hexdigest()}

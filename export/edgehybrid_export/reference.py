@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid_export.spec import AttentionMixer, Layer, Linear, ModelSpec, Norm, SsdMixer
+from edgehybrid_export.spec import (
+    AttentionMixer,
+    DeltaMixer,
+    Layer,
+    Linear,
+    Mlp,
+    ModelSpec,
+    Norm,
+    OneMixer,
+    Rotary,
+    ShortConvMixer,
+    SsdMixer,
+)
 from edgehybrid_kernels import Kernels, RoutedCache, load_kernels
 
 Array = NDArray[np.float32]
+Convolved: TypeAlias = SsdMixer | ShortConvMixer | DeltaMixer
 
 
 def residuals(spec: ModelSpec, ids: NDArray[np.int32]) -> list[Array]:
     """Residual stream (T, hidden) before the first layer and after each layer."""
     kernels = load_kernels("numpy")
-    h = spec.embedding[ids]
+    h: Array = spec.embedding[ids] * np.float32(spec.embedding_multiplier)
     stages = [h]
     for layer in spec.layers:
-        h = h + _apply(layer.mixer.out_proj, _mix(kernels, layer, _norm(layer.norm, h)))
-        h = h + _mlp(layer, _norm(layer.mlp_norm, h))
+        h = _layer(kernels, layer, h)
         stages.append(h)
     return stages
 
@@ -29,55 +43,126 @@ def silu(x: Array) -> Array:
     return y
 
 
+def _layer(kernels: Kernels, layer: Layer, h: Array) -> Array:
+    x = _norm(layer.norm, h)
+    for mixer in layer.mixers:
+        h = h + _norm(layer.post_norm, _apply(mixer.out_proj, _mix(kernels, mixer, x)))
+    if layer.mlp is None:
+        return h
+    return h + _norm(layer.mlp_post_norm, _mlp(layer.mlp, _norm(layer.mlp_norm, h)))
+
+
 def _apply(linear: Linear, x: Array) -> Array:
     y = x @ linear.weight
     return y if linear.bias is None else y + linear.bias
 
 
-def _norm(norm: Norm, x: Array) -> Array:
-    rms = np.sqrt(np.square(x).mean(-1, keepdims=True) + norm.eps)
+def _norm(norm: Norm | None, x: Array) -> Array:
+    if norm is None:
+        return x
+    rms = np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(norm.eps))
     y: Array = x / rms * norm.weight
     return y
 
 
-def _mlp(layer: Layer, x: Array) -> Array:
-    gate, up = np.split(_apply(layer.mlp.gate_up, x), 2, axis=-1)
-    return _apply(layer.mlp.down, silu(gate) * up)
+def _mlp(mlp: Mlp, x: Array) -> Array:
+    wide = _apply(mlp.gate_up, x)
+    if not mlp.gated:
+        return _apply(mlp.down, np.square(np.maximum(wide, 0)))
+    gate, up = np.split(wide, 2, axis=-1)
+    return _apply(mlp.down, silu(gate) * up)
 
 
-def _mix(kernels: Kernels, layer: Layer, x: Array) -> Array:
-    if isinstance(layer.mixer, SsdMixer):
-        return _ssd(kernels, layer.mixer, x)
-    return _attention(kernels, layer.mixer, x)
+def _mix(kernels: Kernels, mixer: OneMixer, x: Array) -> Array:
+    if isinstance(mixer, SsdMixer):
+        return _ssd(kernels, mixer, x)
+    if isinstance(mixer, ShortConvMixer):
+        return _short_conv(kernels, mixer, x)
+    if isinstance(mixer, DeltaMixer):
+        return _delta(kernels, mixer, x)
+    return _attention(kernels, mixer, x)
 
 
 def _ssd(kernels: Kernels, m: SsdMixer, x: Array) -> Array:
-    heads, inner, conv = len(m.a), len(m.norm.weight), len(m.conv_bias)
+    heads, inner, conv = len(m.a), m.width, len(m.conv_bias)
     projected = _apply(m.in_proj, x)
     z, xbc, dt = np.split(projected, [inner, inner + conv], axis=-1)
-    mixed, y, out = np.empty_like(xbc), np.empty_like(z), np.empty_like(z)
-    tail = np.zeros((m.conv_weight.shape[1] - 1, conv), np.float32)
-    kernels.causal_conv(xbc, m.conv_weight, m.conv_bias, tail, mixed, silu=True)
+    mixed = _conv(kernels, m, xbc, activate=True)
+    y, out = np.empty_like(z), np.empty_like(z)
     xs, b, c = np.split(mixed, [inner, inner + m.n_groups * m.d_state], axis=-1)
     state = np.zeros((heads, m.d_state, m.head_dim), np.float32)
-    kernels.ssd_scan(xs, dt, m.a, b, c, m.d, m.dt_bias, state, y)
-    kernels.gated_rms_norm(y, z, m.norm.weight, out, eps=m.norm.eps, groups=1)
+    kernels.ssd_scan(
+        xs, dt, m.a, b, c, m.d, m.dt_bias, state, y, dt_limit=m.dt_limit
+    )  # fmt: skip
+    if m.norm is None:
+        return y * silu(z)
+    kernels.gated_rms_norm(
+        y, z, m.norm.weight, out,
+        eps=m.norm.eps, groups=m.norm_groups, norm_before_gate=m.norm_before_gate,
+    )  # fmt: skip
+    return out
+
+
+def _short_conv(kernels: Kernels, m: ShortConvMixer, x: Array) -> Array:
+    b, c, xs = np.split(_apply(m.in_proj, x), 3, axis=-1)
+    return c * _conv(kernels, m, b * xs, activate=False)
+
+
+def _delta(kernels: Kernels, m: DeltaMixer, x: Array) -> Array:
+    heads, conv, keys = m.v_heads, len(m.conv_bias), m.k_heads * m.k_dim
+    parts = np.cumsum([conv, m.width, heads])
+    qkv, z, b, a = np.split(_apply(m.in_proj, x), parts, axis=-1)
+    q, k, v = np.split(_conv(kernels, m, qkv, activate=True), [keys, 2 * keys], axis=-1)
+    g = m.a_rate * np.logaddexp(a + m.dt_bias, np.float32(0))
+    beta = np.float32(0.5 * m.correction) * (1 + np.tanh(b / 2))
+    y, out = np.empty_like(z), np.empty_like(z)
+    state = np.zeros((heads, m.k_dim, m.v_dim), np.float32)
+    kernels.gated_delta(q, k, v, g, beta, state, y)
+    weight = np.tile(m.norm.weight, heads)
+    kernels.gated_rms_norm(
+        y, z, weight, out, eps=m.norm.eps, groups=heads, norm_before_gate=True
+    )  # fmt: skip
+    return out
+
+
+def _conv(kernels: Kernels, m: Convolved, x: Array, *, activate: bool) -> Array:
+    out, taps = np.empty_like(x), m.conv_weight.shape[1]
+    tail = np.zeros((taps - 1, x.shape[1]), np.float32)
+    kernels.causal_conv(x, m.conv_weight, m.conv_bias, tail, out, silu=activate)
     return out
 
 
 def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
     keys = m.n_kv_heads * m.head_dim
-    q, k, v = np.split(
-        _apply(m.qkv, x), [m.n_heads * m.head_dim, m.n_heads * m.head_dim + keys], -1
-    )
-    score = _apply(m.router.out, silu(_apply(m.router.hidden, x)))
-    cache = RoutedCache.alloc(
-        m.n_kv_heads,
-        m.head_dim,
-        sinks=m.router.sinks,
-        window=m.router.window,
-        budget=m.router.budget,
-    )
+    ends = [m.width, m.width + keys, m.width + 2 * keys]
+    q, k, v, gate = np.split(_apply(m.qkv, x), ends, -1)
+    q, k = _positioned(m, q, m.q_norm), _positioned(m, k, m.k_norm)
+    score = np.zeros((len(x), m.n_kv_heads), np.float32)
+    sinks, window, budget = len(x), 1, 0  # of which every token is a sink
+    if m.router:
+        score = _apply(m.router.out, silu(_apply(m.router.hidden, x)))
+        sinks, window, budget = m.router.sinks, m.router.window, m.router.budget
+    elif m.window:
+        sinks, window = 0, m.window
+    cache = RoutedCache.alloc(m.n_kv_heads, m.head_dim, sinks, window, budget)
     out = np.empty_like(q)
     kernels.attention(q, k, v, score, cache, out, scale=m.scale)
-    return out
+    return out * (0.5 * (1 + np.tanh(0.5 * gate))) if m.gated else out
+
+
+def _positioned(m: AttentionMixer, x: Array, norm: Norm | None) -> Array:
+    """Heads side by side (T, heads * head_dim), normalised and rotated."""
+    size = m.head_dim if norm is None else len(norm.weight)
+    heads = _norm(norm, x.reshape(len(x), -1, size)).reshape(len(x), -1, m.head_dim)
+    heads = heads if m.rotary is None else _rotate(m.rotary, heads)
+    return heads.reshape(x.shape)
+
+
+def _rotate(rotary: Rotary, x: Array) -> Array:
+    """x (T, heads, head_dim) at positions 0..T-1."""
+    angles = np.arange(len(x), dtype=np.float32)[:, None, None] * rotary.inv_freq
+    cos, sin = np.cos(angles) * rotary.factor, np.sin(angles) * rotary.factor
+    pairs = len(rotary.inv_freq)
+    low, high, rest = np.split(x, [pairs, 2 * pairs], axis=-1)
+    turned = [low * cos - high * sin, high * cos + low * sin, rest]
+    return np.concatenate(turned, axis=-1).astype(np.float32)

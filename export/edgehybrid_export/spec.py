@@ -1,16 +1,19 @@
 """What every family is translated into: layers of mixers and MLPs, and a head.
 
-Arrays are float32. Linear weights are (in, out), so that y = x @ weight + bias.
+Arrays are float32. Linear weights are (in, out), so that y = x @ weight + bias. Multipliers that
+a family puts on residuals, keys or gates are folded into the weights beside them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+NO_LIMIT = (0.0, float("inf"))
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,65 @@ class SsdMixer:
     a: Array  # (heads,), negative
     d: Array  # (heads,)
     dt_bias: Array  # (heads,)
-    norm: Norm
+    norm: Norm | None  # of y * silu(z); None: gated only
     out_proj: Linear
     head_dim: int
     d_state: int
     n_groups: int
+    norm_groups: int = 1  # parts of y that are normalised each on its own
+    norm_before_gate: bool = False
+    dt_limit: tuple[float, float] = NO_LIMIT  # after softplus
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return len(self.a) * self.head_dim
+
+
+@dataclass(frozen=True)
+class ShortConvMixer:
+    """y = C * conv(B * x). in_proj gives B, C, x side by side."""
+
+    in_proj: Linear
+    conv_weight: Array  # (width, K), last tap is the current token
+    conv_bias: Array  # (width,)
+    out_proj: Linear
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return int(self.conv_weight.shape[0])
+
+
+@dataclass(frozen=True)
+class DeltaMixer:
+    """Gated delta rule. in_proj gives q, k, v, z, b, a side by side.
+
+    The decay is exp(a_rate * softplus(a + dt_bias)), the correction sigmoid(b); y is normalised
+    by head and then gated by z.
+    """
+
+    in_proj: Linear
+    conv_weight: Array  # (conv_dim, K) over q, k, v
+    conv_bias: Array  # (conv_dim,)
+    a_rate: Array  # (v_heads,), negative
+    dt_bias: Array  # (v_heads,)
+    norm: Norm  # (v_dim,), of each head
+    out_proj: Linear
+    k_heads: int
+    k_dim: int
+    v_dim: int
+    correction: float = 1.0  # multiplies sigmoid(b); 2 lets eigenvalues be negative
+
+    @property
+    def v_heads(self) -> int:
+        """Heads of v, z and of the state."""
+        return len(self.a_rate)
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return self.v_heads * self.v_dim
 
 
 @dataclass(frozen=True)
@@ -58,32 +115,76 @@ class Router:
 
 
 @dataclass(frozen=True)
+class Rotary:
+    """Angles position * inv_freq (pairs,) on the first 2 * pairs dimensions of each head.
+
+    Halves are paired, not neighbours; cos and sin are multiplied by `factor`.
+    """
+
+    inv_freq: Array
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
 class AttentionMixer:
-    """Grouped queries without positions. qkv gives queries, keys, values side by side."""
+    """Grouped queries. qkv gives queries, keys, values side by side."""
 
     qkv: Linear
-    router: Router
+    router: Router | None  # None: every token is kept
     out_proj: Linear
     n_heads: int
     n_kv_heads: int
     head_dim: int
     scale: float
+    rotary: Rotary | None = None  # None: no positions
+    q_norm: Norm | None = None  # before the rotation: (head_dim,) of each head, or (all heads,)
+    k_norm: Norm | None = None
+    window: int | None = None  # a query sees the last `window` tokens, itself included
+    gated: bool = False  # y * sigmoid(gate); the gate comes after the values in qkv
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return self.n_heads * self.head_dim
+
+
+OneMixer: TypeAlias = SsdMixer | ShortConvMixer | DeltaMixer | AttentionMixer
+
+
+@dataclass(frozen=True)
+class ParallelMixer:
+    """Mixers that read the same input and whose outputs are added (Falcon-H1)."""
+
+    parts: tuple[OneMixer, ...]
 
 
 @dataclass(frozen=True)
 class Mlp:
-    """down(silu(gate) * up): gate and up side by side."""
+    """down(silu(gate) * up), gate and up side by side; ungated: down(relu(up) ** 2)."""
 
     gate_up: Linear
     down: Linear
+    gated: bool = True
 
 
 @dataclass(frozen=True)
 class Layer:
-    norm: Norm
-    mixer: SsdMixer | AttentionMixer
-    mlp_norm: Norm
-    mlp: Mlp
+    """h + mixer(norm(h)), then h + mlp(mlp_norm(h)) where there is an MLP.
+
+    Each norm may be missing, or stand after instead: h + post_norm(mixer(h)).
+    """
+
+    norm: Norm | None
+    mixer: OneMixer | ParallelMixer
+    mlp_norm: Norm | None = None
+    mlp: Mlp | None = None
+    post_norm: Norm | None = None
+    mlp_post_norm: Norm | None = None
+
+    @property
+    def mixers(self) -> tuple[OneMixer, ...]:
+        """The mixers of this layer, one or several in parallel."""
+        return self.mixer.parts if isinstance(self.mixer, ParallelMixer) else (self.mixer,)
 
 
 @dataclass(frozen=True)
@@ -102,12 +203,24 @@ class SentenceHead:
 
 
 @dataclass(frozen=True)
+class LogitsHead:
+    """logits = scale * project(norm(h)); with a cap c: c * tanh(logits / c)."""
+
+    norm: Norm
+    project: Linear
+    scale: float = 1.0
+    softcap: float | None = None
+    stop_tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelSpec:
-    """A whole model: embedding (vocab, hidden), layers, head."""
+    """A whole model: embedding (vocab, hidden) times its multiplier, layers, head."""
 
     embedding: Array
     layers: tuple[Layer, ...]
-    head: SentenceHead
+    head: SentenceHead | LogitsHead
+    embedding_multiplier: float = 1.0
 
     @property
     def hidden_size(self) -> int:

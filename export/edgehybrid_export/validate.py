@@ -45,7 +45,7 @@ def run_residuals(model: Model, ids: NDArray[np.int32]) -> NDArray[np.float32]:
     stream, space = model.stream(), model.spaces[0]
     pieces = []
     for start in range(0, len(ids), space.chunk):
-        space.fill(ids[start : start + space.chunk])
+        space.fill(ids[start : start + space.chunk], start)
         for i in range(len(model.segments)):
             space.run_segment(i)
             if i < len(model.mixers):

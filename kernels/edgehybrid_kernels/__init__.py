@@ -14,14 +14,18 @@ takes any number of tokens, and where a sequence is cut changes nothing (not one
 from __future__ import annotations
 
 from edgehybrid_kernels.attention.cache import RoutedCache
+from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.backend import Kernels, compile_all, is_compiled, load_kernels
 from edgehybrid_kernels.errors import KernelError
+from edgehybrid_kernels.rope import angles
 from edgehybrid_kernels.threads import get_threads, set_threads
 
 __all__ = [
+    "FullCache",
     "KernelError",
     "Kernels",
     "RoutedCache",
+    "angles",
     "compile_all",
     "get_threads",
     "is_compiled",

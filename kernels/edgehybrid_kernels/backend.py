@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edgehybrid_kernels.attention import Attention
 from edgehybrid_kernels.conv import CausalConv
+from edgehybrid_kernels.delta import GatedDelta
 from edgehybrid_kernels.errors import KernelError
+from edgehybrid_kernels.gate import ApplyGate
 from edgehybrid_kernels.norm import GatedRmsNorm
 from edgehybrid_kernels.residency import release_compiler
+from edgehybrid_kernels.rglru import RgLru
+from edgehybrid_kernels.rope import Rotate
+from edgehybrid_kernels.selective import SelectiveScan
 from edgehybrid_kernels.ssd import SsdScan
 
 if TYPE_CHECKING:
     from edgehybrid_kernels.jit import Kernel
 
 BackendName: TypeAlias = Literal["auto", "numba", "numpy"]
+
+# The functions of the reader that ships with edgehybrid: Mamba-2 and routed attention.
+READER = ("causal_conv", "ssd_scan", "gated_rms_norm", "attention")
+# Where each function is, and what its compiled kernel is called.
+_PLACES = {
+    "causal_conv": ("conv", "conv_kernel"),
+    "ssd_scan": ("ssd", "ssd_kernel"),
+    "gated_rms_norm": ("norm", "norm_kernel"),
+    "attention": ("attention", "attention_kernel"),
+    "rotate": ("rope", "rotate_kernel"),
+    "apply_gate": ("gate", "gate_kernel"),
+    "gated_delta": ("delta", "delta_kernel"),
+    "selective_scan": ("selective", "selective_kernel"),
+    "rg_lru": ("rglru", "rg_lru_kernel"),
+}
 
 _log = logging.getLogger("edgehybrid_kernels")
 
@@ -31,7 +53,14 @@ class Kernels:
         causal_conv: depthwise causal convolution, :class:`~edgehybrid_kernels.conv.CausalConv`.
         ssd_scan: the Mamba-2 recurrence, :class:`~edgehybrid_kernels.ssd.SsdScan`.
         gated_rms_norm: :class:`~edgehybrid_kernels.norm.GatedRmsNorm`.
-        attention: over a routed cache, :class:`~edgehybrid_kernels.attention.Attention`.
+        attention: over a routed or a full cache,
+            :class:`~edgehybrid_kernels.attention.Attention`.
+        rotate: rotary position embedding, :class:`~edgehybrid_kernels.rope.Rotate`.
+        apply_gate: y * act(z), :class:`~edgehybrid_kernels.gate.ApplyGate`.
+        gated_delta: the gated delta rule, :class:`~edgehybrid_kernels.delta.GatedDelta`.
+        selective_scan: the Mamba-1 recurrence,
+            :class:`~edgehybrid_kernels.selective.SelectiveScan`.
+        rg_lru: the recurrence of Griffin, :class:`~edgehybrid_kernels.rglru.RgLru`.
     """
 
     name: str
@@ -39,6 +68,11 @@ class Kernels:
     ssd_scan: SsdScan
     gated_rms_norm: GatedRmsNorm
     attention: Attention
+    rotate: Rotate
+    apply_gate: ApplyGate
+    gated_delta: GatedDelta
+    selective_scan: SelectiveScan
+    rg_lru: RgLru
 
 
 def load_kernels(backend: BackendName = "auto") -> Kernels:
@@ -64,57 +98,72 @@ def load_kernels(backend: BackendName = "auto") -> Kernels:
         return _numpy_kernels()
 
 
-def compile_all() -> None:
-    """Loads the machine code of every compiled kernel, compiling what the disk cache lacks.
+def compile_all(names: Collection[str] = READER) -> None:
+    """Loads the machine code of compiled kernels, compiling what the disk cache lacks.
+
+    Args:
+        names: attributes of :class:`Kernels`, those that a model uses.
 
     The compiler's own pages are given back afterwards (see ``residency``).
 
     Raises:
-        KernelError: Numba cannot be had.
+        KernelError: Numba cannot be had, or a name is unknown.
     """
-    for kernel in _compiled_kernels():
+    for kernel in _compiled_kernels(names):
         kernel.compile()
     release_compiler()
 
 
-def is_compiled() -> bool:
+def is_compiled(names: Collection[str] = READER) -> bool:
     """Whether :func:`compile_all` would find all machine code in memory or in the disk cache.
 
     True also without Numba, since nothing would be compiled then. Imports Numba.
+
+    Raises:
+        KernelError: a name is unknown.
     """
+    _check_names(names)
     try:
-        return all(kernel.is_compiled() for kernel in _compiled_kernels())
+        return all(kernel.is_compiled() for kernel in _compiled_kernels(names))
     except KernelError:
         return True
 
 
-def _numpy_kernels() -> Kernels:
-    from edgehybrid_kernels.attention.reference import attention
-    from edgehybrid_kernels.conv.reference import causal_conv
-    from edgehybrid_kernels.norm.reference import gated_rms_norm
-    from edgehybrid_kernels.ssd.reference import ssd_scan
+def _check_names(names: Collection[str]) -> None:
+    for name in names:
+        if name not in _PLACES:
+            raise KernelError(f"kernel is {name!r}, expected one of {list(_PLACES)}")
 
-    return Kernels("numpy", causal_conv, ssd_scan, gated_rms_norm, attention)
+
+def _load(kind: str, name: str) -> Any:
+    """A backend's function of this name: ``kind`` is its module, compiled or reference."""
+    module = importlib.import_module(f"edgehybrid_kernels.{_PLACES[name][0]}.{kind}")
+    return getattr(module, name)
+
+
+def _functions(kind: str) -> dict[str, Any]:
+    names = [field.name for field in fields(Kernels) if field.name != "name"]
+    return {name: _load(kind, name) for name in names}
+
+
+def _numpy_kernels() -> Kernels:
+    return Kernels("numpy", **_functions("reference"))
 
 
 def _numba_kernels() -> Kernels:
     _require_numba()
-    from edgehybrid_kernels.attention.compiled import attention
-    from edgehybrid_kernels.conv.compiled import causal_conv
-    from edgehybrid_kernels.norm.compiled import gated_rms_norm
-    from edgehybrid_kernels.ssd.compiled import ssd_scan
-
-    return Kernels("numba", causal_conv, ssd_scan, gated_rms_norm, attention)
+    return Kernels("numba", **_functions("compiled"))
 
 
-def _compiled_kernels() -> tuple[Kernel, ...]:
+def _compiled_kernels(names: Collection[str] = tuple(_PLACES)) -> list[Kernel]:
+    _check_names(names)
     _require_numba()
-    from edgehybrid_kernels.attention.compiled import attention_kernel
-    from edgehybrid_kernels.conv.compiled import conv_kernel
-    from edgehybrid_kernels.norm.compiled import norm_kernel
-    from edgehybrid_kernels.ssd.compiled import ssd_kernel
-
-    return conv_kernel, ssd_kernel, norm_kernel, attention_kernel
+    found = []
+    for name in names:
+        folder, kernel = _PLACES[name]
+        module = importlib.import_module(f"edgehybrid_kernels.{folder}.compiled")
+        found.append(getattr(module, kernel))
+    return found
 
 
 def _require_numba() -> None:

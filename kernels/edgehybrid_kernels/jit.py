@@ -40,7 +40,10 @@ FLOAT = types.float32
 BOOL = types.boolean
 # Two Python threads may meet at the first call.
 _compiling = threading.Lock()
-_SOURCES = ("jit.py", "simd.py", "vmath.py", "attention/heap.py", "*/compiled.py")
+_SOURCES = (
+    *("jit.py", "simd.py", "vmath.py", "elementwise.py"),
+    *("attention/heap.py", "attention/attend.py", "*/compiled.py"),
+)
 
 
 def read_only(ndim: int, dtype: Any = FLOAT) -> Any:

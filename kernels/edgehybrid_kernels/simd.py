@@ -233,6 +233,21 @@ def magnitude(builder: Builder, value: Vector) -> Vector:
 
 
 @primitive
+def square_root(builder: Builder, value: Vector) -> Vector:
+    """Square roots; NaN below 0."""
+    return _call(builder, f"llvm.sqrt.v{LANES}f32", _FLOATS, [value])  # type: ignore[no-any-return]
+
+
+@primitive
+def where_below(
+    builder: Builder, value: Vector, bound: Vector, below: Vector, otherwise: Vector
+) -> Vector:
+    """``below`` in the lanes where value < bound, else ``otherwise``."""
+    is_below = builder.fcmp_ordered("<", value, bound)
+    return builder.select(is_below, below, otherwise)  # type: ignore[no-any-return]
+
+
+@primitive
 def at_least(builder: Builder, value: Vector, bound: Vector) -> Vector:
     """max(value, bound), except that a NaN in ``value`` stays NaN."""
     below = builder.fcmp_ordered("<", value, bound)
@@ -263,6 +278,19 @@ def times_two_to(builder: Builder, value: Vector, exponent: Vector) -> Vector:
         shifted = builder.shl(biased, ir.Constant(_INTS, [23] * LANES))
         value = builder.fmul(value, builder.bitcast(shifted, _FLOATS))
     return value
+
+
+@primitive
+def times_two_to_rounded(builder: Builder, value: Vector, rounded: Vector) -> Vector:
+    """value * 2**n for ``rounded`` = n + 1.5 * 2**23, n a whole number from -126 to 127.
+
+    :func:`times_two_to` for those who know that the factor is a normal number, in one step.
+    """
+    magic = ir.Constant(_FLOATS, [1.5 * 2**23] * LANES)
+    whole = builder.sub(builder.bitcast(rounded, _INTS), builder.bitcast(magic, _INTS))
+    biased = builder.add(whole, ir.Constant(_INTS, [127] * LANES))
+    factor = builder.bitcast(builder.shl(biased, ir.Constant(_INTS, [23] * LANES)), _FLOATS)
+    return builder.fmul(value, factor)  # type: ignore[no-any-return]
 
 
 def _fold(builder: Builder, value: Any, combine: Callable[[Any, Any], Any]) -> Any:

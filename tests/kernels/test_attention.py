@@ -45,7 +45,7 @@ def assert_same_cache(left: RoutedCache, right: RoutedCache) -> None:
         np.testing.assert_array_equal(array, right.tensors()[name], err_msg=name)
 
 
-@given(seed=seeds, sizes=caches(), tokens=lengths, per_kv=st.integers(1, 3), ties=st.booleans())
+@given(seed=seeds, sizes=caches(), tokens=lengths, per_kv=st.integers(1, 7), ties=st.booleans())
 @settings(max_examples=80, deadline=None)
 def test_heap_equals_the_cumulative_mask_of_training(
     kernels: Kernels, seed: int, sizes: tuple[int, ...], tokens: int, per_kv: int, ties: bool
@@ -63,7 +63,7 @@ def test_heap_equals_the_cumulative_mask_of_training(
         assert sorted(kept) == sorted(mask)
 
 
-@given(data=st.data(), seed=seeds, sizes=caches(), tokens=lengths, per_kv=st.integers(1, 3))
+@given(data=st.data(), seed=seeds, sizes=caches(), tokens=lengths, per_kv=st.integers(1, 7))
 @settings(max_examples=60, deadline=None)
 def test_cutting_the_sequence_changes_no_bit(
     kernels: Kernels,

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import edgehybrid_kernels
 from edgehybrid_kernels import KernelError, Kernels, get_threads, load_kernels, set_threads
+from edgehybrid_kernels.backend import _PLACES, READER
 
+KERNELS = list(_PLACES)
 BLOCK_NUMBA = "import sys; sys.modules['numba'] = None; "
 
 
@@ -61,23 +66,66 @@ def test_unknown_backends_are_refused() -> None:
 def test_each_kernel_is_compiled_once() -> None:
     from edgehybrid_kernels.backend import _compiled_kernels
 
-    edgehybrid_kernels.compile_all()
-    assert edgehybrid_kernels.is_compiled()
+    edgehybrid_kernels.compile_all(KERNELS)
+    assert edgehybrid_kernels.is_compiled(KERNELS)
     for kernel in _compiled_kernels():
         assert len(kernel._dispatcher.signatures) == 1
 
 
 @pytest.mark.usefixtures("numba_kernels")
 def test_the_disk_cache_is_found_by_the_next_process() -> None:
-    edgehybrid_kernels.compile_all()
-    code = """
+    edgehybrid_kernels.compile_all(KERNELS)
+    code = f"""
 import edgehybrid_kernels as e
 from edgehybrid_kernels.backend import _compiled_kernels
-print(e.is_compiled())
-e.compile_all()
-print([sum(kernel._dispatcher.stats.cache_hits.values()) for kernel in _compiled_kernels()])
+print(e.is_compiled({KERNELS}))
+e.compile_all({KERNELS})
+print(*[sum(kernel._dispatcher.stats.cache_hits.values()) for kernel in _compiled_kernels()])
 """
-    assert python(code).stdout == "True\n[1, 1, 1, 1]\n"
+    assert python(code).stdout == "True\n" + " ".join("1" * len(KERNELS)) + "\n"
+
+
+@pytest.mark.usefixtures("numba_kernels")
+def test_only_what_was_asked_for_is_compiled() -> None:
+    edgehybrid_kernels.compile_all(["rotate"])
+    code = """
+import edgehybrid_kernels as e
+from edgehybrid_kernels.backend import _PLACES, _compiled_kernels
+e.compile_all(["rotate"])
+compiled = [bool(kernel._dispatcher.signatures) for kernel in _compiled_kernels()]
+print([name for name, done in zip(_PLACES, compiled) if done])
+"""
+    assert python(code).stdout == "['rotate']\n"
+
+
+@pytest.mark.parametrize(
+    "function", [edgehybrid_kernels.compile_all, edgehybrid_kernels.is_compiled]
+)
+def test_unknown_kernels_are_refused(function: Callable[[list[str]], object]) -> None:
+    with pytest.raises(KernelError, match="kernel is 'convolution', expected one of"):
+        function(["convolution"])
+
+
+def test_each_kernel_can_be_asked_for() -> None:
+    assert sorted(KERNELS) == sorted(set(KERNELS))
+    assert set(READER) < set(KERNELS) == {f.name for f in dataclasses.fields(Kernels)} - {"name"}
+
+
+NARROW = """
+import numpy as np
+rng = np.random.default_rng(0)
+n = lambda *s: rng.standard_normal(s).astype(np.float32)
+outs = [np.zeros((9, 57), np.float32) for _ in range(6)]
+kernels.ssd_scan(n(9, 57), n(9, 3), -abs(n(3)), n(9, 5), n(9, 5), n(3), n(3), n(3, 5, 19), outs[0])
+kernels.gated_delta(n(9, 7), n(9, 7), n(9, 57), -abs(n(9, 3)), n(9, 3), n(3, 7, 19), outs[1])
+kernels.selective_scan(
+    n(9, 57), n(9, 57), -abs(n(5, 57)), n(9, 5), n(9, 5), n(57), n(57), n(5, 57), outs[2]
+)
+kernels.rg_lru(n(9, 57), n(9, 57), n(9, 57), -abs(n(57)), n(57), outs[3], starts=True)
+cache = e.FullCache.alloc(1, 19)
+kernels.attention(n(9, 57), n(9, 19), n(9, 19), None, cache, outs[4], scale=0.3, softcap=2.0)
+kernels.rotate(n(9, 57), n(9, 9), n(9, 9), outs[5], head_dim=19)
+"""
 
 
 def test_narrower_vectors_give_the_same_numbers(numba_kernels: Kernels) -> None:
@@ -86,25 +134,17 @@ def test_narrower_vectors_give_the_same_numbers(numba_kernels: Kernels) -> None:
 
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("the other CPU's name is one of x86-64")
-    code = """
-import sys, numpy as np, edgehybrid_kernels as e
+    code = f"""
+import sys, edgehybrid_kernels as e
 from edgehybrid_kernels.simd import LANES
 assert LANES == 8
-rng = np.random.default_rng(0)
-n = lambda *s: rng.standard_normal(s).astype(np.float32)
-state, out = n(3, 5, 19), n(9, 57)
-a = -abs(n(3))
-e.load_kernels("numba").ssd_scan(n(9, 57), n(9, 3), a, n(9, 5), n(9, 5), n(3), n(3), state, out)
-sys.stdout.buffer.write(out.tobytes())
+kernels = e.load_kernels("numba")
+{NARROW}
+sys.stdout.buffer.write(np.concatenate(outs).tobytes())
 """
-    rng = np.random.default_rng(0)
-
-    def n(*shape: int) -> np.ndarray:
-        return rng.standard_normal(shape).astype(np.float32)
-
-    state, out = n(3, 5, 19), n(9, 57)
-    a = -abs(n(3))
-    numba_kernels.ssd_scan(n(9, 57), n(9, 3), a, n(9, 5), n(9, 5), n(3), n(3), state, out)
+    names: dict[str, Any] = {"kernels": numba_kernels, "e": edgehybrid_kernels}
+    exec(NARROW, names)
+    expected = np.concatenate(names["outs"])
     variables = os.environ | {
         "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
         "NUMBA_CPU_NAME": "haswell",
@@ -113,7 +153,8 @@ sys.stdout.buffer.write(out.tobytes())
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env=variables, check=True
     )
-    np.testing.assert_allclose(np.frombuffer(done.stdout, np.float32).reshape(9, 57), out, 1e-5)
+    found = np.frombuffer(done.stdout, np.float32).reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_threads_are_limited() -> None:

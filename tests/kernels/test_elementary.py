@@ -8,7 +8,7 @@ import naive
 import numpy as np
 import pytest
 
-from edgehybrid_kernels import Kernels
+from edgehybrid_kernels import FullCache, Kernels
 
 EVERYWHERE = np.concatenate([np.linspace(-87, 87, 20001), np.linspace(-1, 1, 20001)])
 
@@ -54,3 +54,27 @@ def test_silu(kernels: Kernels) -> None:
     one, zero = np.ones((x.shape[1], 1), np.float32), np.zeros(x.shape[1], np.float32)
     kernels.causal_conv(x, one, zero, state, out, silu=True)
     np.testing.assert_allclose(out, naive.silu(x.astype(np.float64)), rtol=4e-7)
+
+
+def test_sigmoid(kernels: Kernels) -> None:
+    x = EVERYWHERE.astype(np.float32)[None]
+    out = np.zeros_like(x)
+    kernels.apply_gate(np.ones_like(x), x, out, activation="sigmoid")
+    np.testing.assert_allclose(out, naive.sigmoid(x.astype(np.float64)), rtol=4e-7)
+
+
+def test_gelu(kernels: Kernels) -> None:
+    x = np.linspace(-5, 87, 20001).astype(np.float32)[None]
+    out = np.zeros_like(x)
+    kernels.apply_gate(np.ones_like(x), x, out, activation="gelu_tanh")
+    np.testing.assert_allclose(out, naive.gelu_tanh(x.astype(np.float64)), rtol=1e-5)
+
+
+def test_tanh(numba_kernels: Kernels) -> None:
+    """By the weight that attention gives one token beside another whose logit is 0."""
+    for key in np.linspace(-10, 10, 401).astype(np.float32):
+        k, v = np.array([[key], [0.0]], np.float32), np.array([[1.0], [0.0]], np.float32)
+        out, cache = np.zeros((2, 1), np.float32), FullCache.alloc(1, 1)
+        numba_kernels.attention(k * 0 + 1, k, v, None, cache, out, scale=1.0, softcap=1.0)
+        expected = naive.sigmoid(np.tanh(np.float64(key)))
+        np.testing.assert_allclose(out[1, 0], expected, rtol=4e-7)

@@ -39,6 +39,32 @@ def test_equals_the_formula(
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@given(
+    seed=seeds,
+    shape=shapes,
+    after=st.booleans(),
+    gate=st.sampled_from(["silu", "sigmoid", None]),
+    weights=st.sampled_from(["own", "shared", None]),
+)
+@settings(max_examples=80, deadline=None)
+def test_variants_equal_the_formula(
+    kernels: Kernels,
+    seed: int,
+    shape: tuple[int, int, int],
+    after: bool,
+    gate: Any,
+    weights: str | None,
+) -> None:
+    y, z, weight = inputs(seed, shape)
+    z = None if gate is None else z
+    weight = {"own": weight, "shared": weight[: shape[1]], None: None}[weights]
+    options = {"eps": 1e-5, "groups": shape[2], "norm_before_gate": after, "gate": gate or "silu"}
+    out = np.full(y.shape, np.nan, np.float32)
+    kernels.gated_rms_norm(y, z, weight, out, **options)
+    expected = naive.gated_rms_norm(y, z, weight, **options)
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-6)
+
+
 @given(seed=seeds, shape=shapes, after=st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_rows_do_not_depend_on_each_other(
@@ -108,3 +134,9 @@ def test_wrong_shapes_are_refused(kernels: Kernels) -> None:
         run(kernels, y, z[:1], weight, 1, False)
     with pytest.raises(KernelError, match=r"weight has shape \(9,\), expected \(10,\)"):
         run(kernels, y, z, weight[:9].copy(), 1, False)
+
+
+def test_unknown_gates_are_refused(kernels: Kernels) -> None:
+    y, z, weight = inputs(0, (2, 10, 1))
+    with pytest.raises(KernelError, match="gate is 'tanh', expected 'silu' or 'sigmoid'"):
+        kernels.gated_rms_norm(y, z, weight, y.copy(), eps=0.0, groups=1, gate="tanh")  # type: ignore[arg-type]

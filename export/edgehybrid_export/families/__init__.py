@@ -6,11 +6,34 @@ from collections.abc import Callable
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
-from edgehybrid_export.families import reader
+from edgehybrid_export.families import (
+    bamba,
+    falcon_h1,
+    granitemoehybrid,
+    lfm2,
+    llama,
+    mamba2,
+    nemotron_h,
+    olmo_hybrid,
+    qwen3,
+    qwen3_5,
+    reader,
+)
 from edgehybrid_export.spec import ModelSpec
 
 FAMILIES: dict[str, Callable[[Checkpoint], ModelSpec]] = {
+    "bamba": bamba.read,
     "edgehybrid": reader.read,
+    "falcon_h1": falcon_h1.read,
+    "granitemoehybrid": granitemoehybrid.read,
+    "lfm2": lfm2.read,
+    "llama": llama.read,
+    "mamba2": mamba2.read,
+    "nemotron_h": nemotron_h.read,
+    "olmo_hybrid": olmo_hybrid.read,
+    "qwen3": qwen3.read,
+    "qwen3_5": qwen3_5.read_text_of,
+    "qwen3_5_text": qwen3_5.read,
 }
 
 

@@ -1,8 +1,6 @@
 """Streaming attention with Numba: tokens in order, kv heads independent of each other.
 
-Two query heads share each pass over the keys and the values of their kv head, because it is the
-reading of those, from the second-level cache, that takes the time. Keys lie with neighbouring
-slots side by side, values with neighbouring dimensions, so neither product sums across lanes.
+This file keeps the cache; attend.py computes what a token sees in it.
 """
 
 from __future__ import annotations
@@ -13,38 +11,34 @@ import numpy as np
 from numba import types
 
 from edgehybrid_kernels import threads
-from edgehybrid_kernels.attention import check, heap
+from edgehybrid_kernels.attention import check, heap, no_scores
+from edgehybrid_kernels.attention.attend import attend
 from edgehybrid_kernels.attention.cache import RoutedCache, padded_slots
+from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.jit import FLOAT, INT, helper, kernel, read_only, writable
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
-    Vector,
-    at_least,
     first_lane,
-    fma,
-    largest,
-    load,
     load_first,
     load_scalar,
     splat,
-    store,
     store_first,
     store_scalar,
-    total,
 )
-from edgehybrid_kernels.vmath import exp, softplus
+from edgehybrid_kernels.vmath import softplus
 
 for _function in (heap.leaves_first, heap.sift_up, heap.sift_down, heap.admit, heap.record):
     helper(_function)
 NO_SLOT = heap.NO_SLOT
 
-# q, k, v, score, out, logits (scratch), scale
+# q, k, v, score, out, logits (scratch), scale, softcap (0 for none)
 # then of the cache: keys, values, bias, score, position, heap, n_routed, seen, sinks, window
 # then: first, last
 _SIGNATURE = (
-    *(read_only(2), read_only(2), read_only(2), read_only(2), writable(2), writable(3), FLOAT),
+    *(read_only(2), read_only(2), read_only(2), read_only(2), writable(2), writable(3)),
+    *(FLOAT, FLOAT),
     *(writable(3), writable(3), writable(2), writable(2), writable(2, types.int64)),
     *(writable(2, types.int32), writable(1, types.int64), INT, INT, INT, INT, INT),
 )
@@ -56,27 +50,30 @@ def attention(
     q: Floats,
     k: Floats,
     v: Floats,
-    score: Floats,
-    cache: RoutedCache,
+    score: Floats | None,
+    cache: RoutedCache | FullCache,
     out: Floats,
     *,
     scale: float,
+    softcap: float | None = None,
 ) -> None:
     """See :class:`edgehybrid_kernels.attention.Attention`; bit-identical however cut."""
-    tokens, _, kv_heads, _ = check(q, k, v, score, cache, out)
-    logits = np.empty((kv_heads, 2, padded_slots(cache.slots)), np.float32)
-    seen = int(cache.seen[0])
-    kept = (cache.keys, cache.values, cache.bias, cache.score, cache.position, cache.heap)
+    tokens, _, kv_heads, _, _ = check(q, k, v, score, cache, out, softcap)
+    scores = no_scores(tokens, kv_heads) if score is None else score
+    kept = cache.slots_for(tokens)
+    logits = np.empty((kv_heads, 4, padded_slots(kept.slots)), np.float32)
+    seen = int(kept.seen[0])
+    arrays = (kept.keys, kept.values, kept.bias, kept.score, kept.position, kept.heap)
     threads.run(
         attention_kernel,
         (
-            *(q, k, v, score, out, logits, scale),
-            *(*kept, cache.n_routed, seen, cache.sinks, cache.window),
+            *(q, k, v, scores, out, logits, scale, softcap or 0.0),
+            *(*arrays, kept.n_routed, seen, kept.sinks, kept.window),
         ),
         units=kv_heads,
-        work=q.size * min(seen + tokens, cache.slots) * _MICROSECONDS_PER_PRODUCT,
+        work=q.size * min(seen + tokens, kept.slots) * _MICROSECONDS_PER_PRODUCT,
     )
-    cache.seen[0] = seen + tokens
+    kept.seen[0] = seen + tokens
 
 
 @helper
@@ -88,11 +85,11 @@ def _write_key(keys: int, row: int, slot: int, key: int, stride: int, head_dim: 
 
 
 @helper
-def _write_value(values: int, slot: int, value: int, head_dim: int) -> None:
-    target = values + slot * head_dim * FLOAT_BYTES
-    for dim in range(0, head_dim, LANES):
+def _write_value(values: int, slot: int, value: int, value_dim: int) -> None:
+    target = values + slot * value_dim * FLOAT_BYTES
+    for dim in range(0, value_dim, LANES):
         at = dim * FLOAT_BYTES
-        store_first(target + at, load_first(value + at, head_dim - dim), head_dim - dim)
+        store_first(target + at, load_first(value + at, value_dim - dim), value_dim - dim)
 
 
 @helper
@@ -102,138 +99,58 @@ def _log_sigmoid(score: float) -> Any:
 
 
 @helper
-def _logits(queries: Any, at: Any, shape: Any, scale: float) -> Any:
-    """Fills two rows of logits, one per query; returns the largest of each."""
-    query0, query1 = queries
-    keys, key_row, bias, logits, row = at
-    head_dim, occupied = shape
-    top0 = top1 = splat(-np.inf)
-    for slot in range(0, occupied, 2 * LANES):
-        here = slot * FLOAT_BYTES
-        next_ = here + LANES * FLOAT_BYTES
-        low0 = low1 = high0 = high1 = splat(0.0)
-        for dim in range(head_dim):
-            low = load(keys + dim * key_row + here)
-            high = load(keys + dim * key_row + next_)
-            q0 = splat(load_scalar(query0 + dim * FLOAT_BYTES))
-            q1 = splat(load_scalar(query1 + dim * FLOAT_BYTES))
-            low0, high0 = fma(q0, low, low0), fma(q0, high, high0)
-            low1, high1 = fma(q1, low, low1), fma(q1, high, high1)
-        low, high = load(bias + here), load(bias + next_)
-        low0, high0 = fma(low0, splat(scale), low), fma(high0, splat(scale), high)
-        low1, high1 = fma(low1, splat(scale), low), fma(high1, splat(scale), high)
-        store(logits + here, low0)
-        store(logits + next_, high0)
-        store(logits + row + here, low1)
-        store(logits + row + next_, high1)
-        top0 = at_least(at_least(top0, low0), high0)
-        top1 = at_least(at_least(top1, low1), high1)
-    return largest(top0), largest(top1)
-
-
-@helper
-def _exponentials(logits: int, occupied: int, top: float) -> Vector:
-    """Replaces logits by exp(logit - top); returns their sum in every lane."""
-    weights = splat(0.0)
-    for slot in range(0, occupied, LANES):
-        weight = exp(load(logits + slot * FLOAT_BYTES) - splat(top))
-        store(logits + slot * FLOAT_BYTES, weight)
-        weights = weights + weight
-    return splat(total(weights))
-
-
-@helper
-def _mix(values: int, weights: int, row: int, shape: Any, outs: Any, sums: Any) -> None:
-    """out = sum of weight * value / sum, for two queries and two vectors of channels a pass."""
-    head_dim, occupied = shape
-    out0, out1 = outs
-    sum0, sum1 = sums
-    value_row = head_dim * FLOAT_BYTES
-    for dim in range(0, head_dim, 2 * LANES):
-        here, next_ = dim * FLOAT_BYTES, (dim + LANES) * FLOAT_BYTES
-        lanes, more = head_dim - dim, head_dim - dim - LANES
-        low0 = low1 = high0 = high1 = splat(0.0)
-        for slot in range(occupied):
-            low = load_first(values + slot * value_row + here, lanes)
-            high = load_first(values + slot * value_row + next_, more)
-            weight0 = splat(load_scalar(weights + slot * FLOAT_BYTES))
-            weight1 = splat(load_scalar(weights + row + slot * FLOAT_BYTES))
-            low0, high0 = fma(weight0, low, low0), fma(weight0, high, high0)
-            low1, high1 = fma(weight1, low, low1), fma(weight1, high, high1)
-        store_first(out0 + here, low0 / sum0, lanes)
-        store_first(out0 + next_, high0 / sum0, more)
-        store_first(out1 + here, low1 / sum1, lanes)
-        store_first(out1 + next_, high1 / sum1, more)
-
-
-@helper
-def _attend(q: int, out: int, n_queries: int, at: Any, shape: Any, scale: float) -> None:
-    """All query heads of one kv head, two by two; of an odd number the last one is paired alone."""
-    keys, key_row, values, bias, logits, row = at
-    head_dim, occupied = shape
-    for query in range(0, n_queries, 2):
-        first = query * head_dim * FLOAT_BYTES
-        second = min(query + 1, n_queries - 1) * head_dim * FLOAT_BYTES
-        places = (keys, key_row, bias, logits, row)
-        top0, top1 = _logits((q + first, q + second), places, shape, scale)
-        sum0 = _exponentials(logits, occupied, top0)
-        sum1 = _exponentials(logits + row, occupied, top1)
-        _mix(values, logits, row, shape, (out + first, out + second), (sum0, sum1))
-
-
-@helper
-def _retire(slot: int, regions: Any, kept: Any, books: Any, head_dim: int, length: int) -> int:
+def _retire(slot: int, regions: Any, kept: Any, books: Any, dims: Any, length: int) -> int:
     """Offers the token in a ring slot to the routed ones; returns how many these are then."""
     keys, key_row, values = kept
     heap_of, score, position, bias = books
-    first_routed = regions[0] + regions[1]
-    target = heap.admit(slot, heap_of, length, first_routed, score)
+    head_dim, value_dim = dims
+    target = heap.admit(slot, heap_of, length, regions[0] + regions[1], score)
     if target == NO_SLOT:
         return length
     _write_key(keys, key_row, target, keys + slot * FLOAT_BYTES, key_row, head_dim)
-    _write_value(values, target, values + slot * head_dim * FLOAT_BYTES, head_dim)
+    _write_value(values, target, values + slot * value_dim * FLOAT_BYTES, value_dim)
     bias[target] = _log_sigmoid(score[slot])
     return heap.record(target, slot, heap_of, length, score, position)
 
 
 @helper
-def _read_head(inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scale: float) -> int:
+def _read_head(inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scaling: Any) -> int:
     """All tokens of one kv head; returns its number of routed tokens."""
     q, k, v, scores, out, logits, logits_row = inputs
     keys, key_row, values, bias_at = kept
     _, score, position, bias = books
-    head, head_dim, n_queries, seen, sinks, window = sizes
+    head, n_queries, dims, seen, regions = sizes
+    head_dim, value_dim = dims
+    sinks, window = regions
     at = (keys, key_row, values, bias_at, logits, logits_row)
     k_at = k.ctypes.data + head * head_dim * FLOAT_BYTES
-    v_at = v.ctypes.data + head * head_dim * FLOAT_BYTES
+    v_at = v.ctypes.data + head * value_dim * FLOAT_BYTES
     q_at = q.ctypes.data + head * n_queries * head_dim * FLOAT_BYTES
-    out_at = out.ctypes.data + head * n_queries * head_dim * FLOAT_BYTES
+    out_at = out.ctypes.data + head * n_queries * value_dim * FLOAT_BYTES
     for token in range(q.shape[0]):
         now = seen + token
         slot = now if now < sinks else sinks + (now - sinks) % window
         if now >= sinks + window:
-            length = _retire(
-                slot, (sinks, window), (keys, key_row, values), books, head_dim, length
-            )
+            length = _retire(slot, regions, (keys, key_row, values), books, dims, length)
         _write_key(keys, key_row, slot, k_at + token * k.strides[0], FLOAT_BYTES, head_dim)
-        _write_value(values, slot, v_at + token * v.strides[0], head_dim)
+        _write_value(values, slot, v_at + token * v.strides[0], value_dim)
         score[slot] = scores[token, head]
         position[slot] = now
         bias[slot] = np.float32(0.0)
         occupied = min(now + 1, sinks + window) + length
         query, result = q_at + token * q.strides[0], out_at + token * out.strides[0]
-        _attend(query, result, n_queries, at, (head_dim, occupied), scale)
+        attend(query, result, n_queries, at, (head_dim, value_dim, occupied), scaling)
     return length
 
 
 @kernel(*_SIGNATURE)
 def attention_kernel(
-    q: Any, k: Any, v: Any, scores: Any, out: Any, logits: Any, scale: float,
+    q: Any, k: Any, v: Any, scores: Any, out: Any, logits: Any, scale: float, softcap: float,
     keys: Any, values: Any, bias: Any, score: Any, position: Any, heaps: Any, n_routed: Any,
     seen: int, sinks: int, window: int, first: int, last: int,
 ) -> None:  # fmt: skip
     """KV heads first..last-1."""
-    kv_heads, _, head_dim = values.shape
+    kv_heads, _, head_dim = keys.shape
     n_queries = q.shape[1] // (kv_heads * head_dim)
     for head in range(first, last):
         logits_at = logits.ctypes.data + head * logits.strides[0]
@@ -245,5 +162,6 @@ def attention_kernel(
             bias.ctypes.data + head * bias.strides[0],
         )
         books = (heaps[head], score[head], position[head], bias[head])
-        sizes = (head, head_dim, n_queries, seen, sinks, window)
-        n_routed[head] = _read_head(inputs, kept, books, n_routed[head], sizes, scale)
+        sizes = (head, n_queries, (head_dim, values.shape[2]), seen, (sinks, window))
+        scaling = (scale, softcap)
+        n_routed[head] = _read_head(inputs, kept, books, n_routed[head], sizes, scaling)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgehybrid_kernels.attention import check, heap
+from edgehybrid_kernels.attention import check, heap, no_scores
 from edgehybrid_kernels.attention.cache import RoutedCache
+from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.elementwise import honest, softplus
 
@@ -15,21 +16,25 @@ def attention(
     q: Floats,
     k: Floats,
     v: Floats,
-    score: Floats,
-    cache: RoutedCache,
+    score: Floats | None,
+    cache: RoutedCache | FullCache,
     out: Floats,
     *,
     scale: float,
+    softcap: float | None = None,
 ) -> None:
     """See :class:`edgehybrid_kernels.attention.Attention`; bit-identical however cut."""
-    tokens, query_heads, kv_heads, head_dim = check(q, k, v, score, cache, out)
+    sizes = check(q, k, v, score, cache, out, softcap)
+    tokens, query_heads, kv_heads, head_dim, value_dim = sizes
+    kept = cache.slots_for(tokens)
+    scores = no_scores(tokens, kv_heads) if score is None else score
     by_group = (tokens, kv_heads, query_heads // kv_heads, head_dim)
     queries = q.reshape(by_group) * np.float32(scale)
     keys = k.reshape(tokens, kv_heads, head_dim)
-    values = v.reshape(tokens, kv_heads, head_dim)
+    values = v.reshape(tokens, kv_heads, value_dim)
     for token in range(tokens):
-        _store(cache, keys[token], values[token], score[token])
-        out[token] = _attend(cache, queries[token]).reshape(-1)
+        _store(kept, keys[token], values[token], scores[token])
+        out[token] = _attend(kept, queries[token], softcap).reshape(-1)
 
 
 def _store(cache: RoutedCache, key: Floats, value: Floats, score: Floats) -> None:
@@ -62,13 +67,16 @@ def _retire(cache: RoutedCache, head: int, slot: int) -> None:
     cache.n_routed[head] = heap.record(target, slot, slots, length, scores, positions)
 
 
-def _attend(cache: RoutedCache, queries: Floats) -> Floats:
-    """(Hk, Hq / Hk, Dh) scaled queries to outputs of the same shape.
+def _attend(cache: RoutedCache, queries: Floats, softcap: float | None) -> Floats:
+    """(Hk, Hq / Hk, Dh) scaled queries to (Hk, Hq / Hk, Dv) outputs.
 
     Every head has as many routed tokens as any other, so the occupied slots are one slice.
     """
     kept = min(int(cache.seen[0]), cache.sinks + cache.window) + int(cache.n_routed[0])
     logits: Floats = queries @ cache.keys[:, :kept].transpose(0, 2, 1)  # (Hk, Hq / Hk, kept)
+    if softcap is not None:
+        cap = np.float32(softcap)
+        logits = np.tanh(logits / cap) * cap
     logits += cache.bias[:, None, :kept]
     logits -= logits.max(axis=2, keepdims=True)
     np.exp(logits, out=logits)

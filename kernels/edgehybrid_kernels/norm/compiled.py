@@ -12,73 +12,99 @@ import numpy as np
 
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
-from edgehybrid_kernels.jit import BOOL, FLOAT, INT, helper, kernel, read_only, writable
-from edgehybrid_kernels.norm import check
+from edgehybrid_kernels.jit import FLOAT, INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.norm import Gate, check
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
+    Vector,
     fma,
     load_first,
     splat,
     store_first,
     total,
 )
-from edgehybrid_kernels.vmath import silu
+from edgehybrid_kernels.vmath import sigmoid, silu
 
-# y, z, weight, out, eps, groups, norm_before_gate, first, last
-_SIGNATURE = (read_only(2), read_only(2), read_only(1), writable(2), FLOAT, INT, BOOL, INT, INT)
+# y, z, weight, out, eps, groups, weight_step (columns from group to group), mode, first, last
+_SIGNATURE = (read_only(2), read_only(2), read_only(1), writable(2), FLOAT, *[INT] * 5)
+# Bits of mode.
+_GATED, _SIGMOID, _GATE_LAST, _WEIGHTED = 1, 2, 4, 8
 # Of one core of a Zen 4 server; it only decides whether a call is worth a second thread.
 _MICROSECONDS_PER_INPUT = 0.0005
 
 
 def gated_rms_norm(
     y: Floats,
-    z: Floats,
-    weight: Floats,
+    z: Floats | None,
+    weight: Floats | None,
     out: Floats,
     *,
     eps: float,
     groups: int,
     norm_before_gate: bool = False,
+    gate: Gate = "silu",
 ) -> None:
     """See :class:`edgehybrid_kernels.norm.GatedRmsNorm`."""
-    tokens, channels = check(y, z, weight, out, groups)
+    tokens, channels, shared = check(y, z, weight, out, groups, gate)
+    mode = _SIGMOID if gate == "sigmoid" else 0
+    mode |= _GATE_LAST if norm_before_gate else 0
+    mode |= (0 if z is None else _GATED) | (0 if weight is None else _WEIGHTED)
     threads.run(
         norm_kernel,
-        (y, z, weight, out, eps, groups, norm_before_gate),
+        (
+            *(y, y if z is None else z, y[:0].ravel() if weight is None else weight, out),
+            *(eps, groups, 0 if shared else channels // groups, mode),
+        ),
         units=tokens,
         work=tokens * channels * _MICROSECONDS_PER_INPUT,
     )
 
 
 @helper
-def _gate_then_norm(y: int, z: int, weight: int, out: int, width: int, eps: float) -> None:
-    """One group: out holds y * silu(z) between the passes."""
-    squares = splat(0.0)
-    for channel in range(0, width, LANES):
-        at, lanes = channel * FLOAT_BYTES, width - channel
-        gated = load_first(y + at, lanes) * silu(load_first(z + at, lanes))
-        squares = fma(gated, gated, squares)
-        store_first(out + at, gated, lanes)
-    scale = splat(_inverse_rms(total(squares), width, eps))
-    for channel in range(0, width, LANES):
-        at, lanes = channel * FLOAT_BYTES, width - channel
-        normed = load_first(out + at, lanes) * scale
-        store_first(out + at, normed * load_first(weight + at, lanes), lanes)
+def _gated(value: Vector, z: int, lanes: int, mode: int) -> Vector:
+    gate = load_first(z, lanes)
+    return value * (sigmoid(gate) if mode & _SIGMOID else silu(gate))
 
 
 @helper
-def _norm_then_gate(y: int, z: int, weight: int, out: int, width: int, eps: float) -> None:
-    """One group, normalised before it is gated."""
+def _weighted(value: Vector, weight: int, lanes: int, mode: int) -> Vector:
+    return value * load_first(weight, lanes) if mode & _WEIGHTED else value
+
+
+@helper
+def _gate_then_norm(at: Any, width: int, eps: float, mode: int) -> None:
+    """One group: out holds y * act(z) between the passes."""
+    y, z, weight, out = at
+    squares = splat(0.0)
+    for channel in range(0, width, LANES):
+        here, lanes = channel * FLOAT_BYTES, width - channel
+        gated = _gated(load_first(y + here, lanes), z + here, lanes, mode)
+        squares = fma(gated, gated, squares)
+        store_first(out + here, gated, lanes)
+    scale = splat(_inverse_rms(total(squares), width, eps))
+    for channel in range(0, width, LANES):
+        here, lanes = channel * FLOAT_BYTES, width - channel
+        normed = load_first(out + here, lanes) * scale
+        store_first(out + here, _weighted(normed, weight + here, lanes, mode), lanes)
+
+
+@helper
+def _norm_then_gate(at: Any, width: int, eps: float, mode: int) -> None:
+    """One group, normalised before it is gated, if it is."""
+    y, z, weight, out = at
     squares = splat(0.0)
     for channel in range(0, width, LANES):
         value = load_first(y + channel * FLOAT_BYTES, width - channel)
         squares = fma(value, value, squares)
     scale = splat(_inverse_rms(total(squares), width, eps))
     for channel in range(0, width, LANES):
-        at, lanes = channel * FLOAT_BYTES, width - channel
-        normed = load_first(y + at, lanes) * scale * load_first(weight + at, lanes)
-        store_first(out + at, normed * silu(load_first(z + at, lanes)), lanes)
+        here, lanes = channel * FLOAT_BYTES, width - channel
+        normed = load_first(y + here, lanes) * scale
+        normed = _weighted(normed, weight + here, lanes, mode)
+        if mode & _GATED:
+            normed = _gated(normed, z + here, lanes, mode)
+        store_first(out + here, normed, lanes)
 
 
 @helper
@@ -89,19 +115,21 @@ def _inverse_rms(sum_of_squares: float, width: int, eps: float) -> Any:
 
 @kernel(*_SIGNATURE)
 def norm_kernel(
-    y: Any, z: Any, weight: Any, out: Any, eps: float, groups: int, norm_before_gate: bool,
+    y: Any, z: Any, weight: Any, out: Any, eps: float, groups: int, weight_step: int, mode: int,
     first: int, last: int,
 ) -> None:  # fmt: skip
     """Rows first..last-1."""
     width = y.shape[1] // groups
     for token in range(first, last):
         for group in range(groups):
-            at = group * width * FLOAT_BYTES
-            y_at = y.ctypes.data + token * y.strides[0] + at
-            z_at = z.ctypes.data + token * z.strides[0] + at
-            out_at = out.ctypes.data + token * out.strides[0] + at
-            weight_at = weight.ctypes.data + at
-            if norm_before_gate:
-                _norm_then_gate(y_at, z_at, weight_at, out_at, width, eps)
+            here = group * width * FLOAT_BYTES
+            at = (
+                y.ctypes.data + token * y.strides[0] + here,
+                z.ctypes.data + token * z.strides[0] + here,
+                weight.ctypes.data + group * weight_step * FLOAT_BYTES,
+                out.ctypes.data + token * out.strides[0] + here,
+            )
+            if mode & _GATED and not mode & _GATE_LAST:
+                _gate_then_norm(at, width, eps, mode)
             else:
-                _gate_then_norm(y_at, z_at, weight_at, out_at, width, eps)
+                _norm_then_gate(at, width, eps, mode)

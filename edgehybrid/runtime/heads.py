@@ -1,0 +1,93 @@
+"""What is made of the residuals after the last layer: sentence vectors and scores, or logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehybrid.bundle import Bundle
+from edgehybrid.errors import BundleDamaged
+from edgehybrid.runtime.graph import Segment
+
+Array = NDArray[np.float32]
+
+#: Sentences whose features are in memory at a time.
+SCORED_TOGETHER = 1024
+
+
+class SentenceHead:
+    """Sentence vectors at end tokens, and scores of all sentences at the end of a document."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        fields = bundle.manifest["head"]
+        self.vector_size, self.context_size = (
+            int(fields["vector_size"]),
+            int(fields["context_size"]),
+        )
+        self.end_tokens = np.array(fields["end_tokens"], dtype=np.int32)
+        self._vectors = Segment(bundle.file("sentence.onnx"))
+        self._scores = Segment(bundle.file("head.onnx"))
+
+    @property
+    def width(self) -> int:
+        """Columns of a sentence vector: a unit vector of meaning, then its context."""
+        return self.vector_size + self.context_size
+
+    def vectors(self, means: Array, ends: Array) -> Array:
+        """(n, width) of n sentences, from their mean and last residuals (n, hidden)."""
+        return np.concatenate(self._vectors.run({"mean": means, "end": ends}), axis=1)
+
+    def score(
+        self, vectors: NDArray[np.floating[Any]], place: Array, quotable: NDArray[np.bool_]
+    ) -> Array:
+        """Importance (n,) of each sentence of a whole document; higher is more important.
+
+        Args:
+            vectors: (n, width) as a stream gave them, in order; half precision will do.
+            place: (n, PLACE_SIZE) from `edgehybrid.documents.encoding.place_features`.
+            quotable: (n,) which sentences count for the document's mean.
+        """
+        chosen = vectors[quotable] if quotable.any() else vectors
+        mean = chosen.mean(axis=0, keepdims=True, dtype=np.float32)
+        last = vectors[-1:, self.vector_size :].astype(np.float32)
+        scores = np.empty(len(vectors), dtype=np.float32)
+        for i in range(0, len(vectors), SCORED_TOGETHER):
+            rows = slice(i, i + SCORED_TOGETHER)
+            feeds = {
+                "vector": vectors[rows, : self.vector_size].astype(np.float32),
+                "context": vectors[rows, self.vector_size :].astype(np.float32),
+                "place": place[rows],
+                "mean": mean,
+                "last": last,
+            }
+            scores[rows] = self._scores.run(feeds)[0][:, 0]
+        return scores
+
+
+class LogitsHead:
+    """Logits of the next token."""
+
+    def __init__(self, bundle: Bundle, vocab_size: int) -> None:
+        self.width = vocab_size
+        self.stop_tokens = tuple(int(token) for token in bundle.manifest["head"]["stop_tokens"])
+        self._logits = Segment(bundle.file("logits.onnx"))
+
+    def logits(self, h: Array) -> Array:
+        """(n, vocab) of n residuals (n, hidden)."""
+        return self._logits.run({"h": h})[0]
+
+
+def open_head(bundle: Bundle, vocab_size: int) -> SentenceHead | LogitsHead:
+    """The head that the manifest names.
+
+    Raises:
+        BundleDamaged: it names another one.
+    """
+    kind = bundle.manifest["head"].get("kind")
+    if kind == "sentences":
+        return SentenceHead(bundle)
+    if kind == "logits":
+        return LogitsHead(bundle, vocab_size)
+    raise BundleDamaged(f"the manifest's head is {kind!r}; known are 'logits', 'sentences'")

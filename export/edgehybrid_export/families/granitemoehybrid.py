@@ -1,0 +1,111 @@
+"""`granitemoehybrid`, dense: Granite 4.0-H, Mamba-2 with a few attention layers.
+
+Multipliers: of the embedding, of each residual branch (folded into its last product), of the
+attention's logits, and of the logits. Positions are rotary only where position_embedding_type
+says so: checkpoints say "nope", whatever their rope_theta.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families.parts import (
+    AttentionShape,
+    SsdShape,
+    attention,
+    embedding,
+    layer_kinds,
+    limits,
+    linear,
+    logits_head,
+    norm,
+    ssd,
+)
+from edgehybrid_export.families.rope import rotary
+from edgehybrid_export.spec import AttentionMixer, Layer, Mlp, ModelSpec, SsdMixer
+
+KINDS = {
+    "mamba": "ssd",
+    "linear_attention": "ssd",
+    "attention": "attention",
+    "full_attention": "attention",
+}
+
+
+def read(ckpt: Checkpoint) -> ModelSpec:
+    """Granite 4.0-H without experts."""
+    ckpt.expect("num_local_experts", 0)
+    ckpt.expect("hidden_act", "silu")
+    hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
+    kinds = layer_kinds(ckpt, ckpt.field("layer_types"), KINDS)
+    table = embedding(ckpt, "model.embed_tokens")
+    layers = []
+    for i, kind in enumerate(kinds):
+        prefix = f"model.layers.{i}"
+        layers.append(
+            Layer(
+                norm=norm(ckpt, f"{prefix}.input_layernorm", hidden, eps),
+                mixer=_mixer(ckpt, prefix, kind),
+                mlp_norm=norm(ckpt, f"{prefix}.post_attention_layernorm", hidden, eps),
+                mlp=_mlp(ckpt, f"{prefix}.shared_mlp"),
+            )
+        )
+    head = logits_head(
+        ckpt,
+        table,
+        norm(ckpt, "model.norm", hidden, eps),
+        tied=bool(ckpt.field("tie_word_embeddings", False)),
+        scale=1 / float(ckpt.field("logits_scaling", 1.0)),
+    )
+    return ModelSpec(table, tuple(layers), head, float(ckpt.field("embedding_multiplier", 1.0)))
+
+
+def _mixer(ckpt: Checkpoint, prefix: str, kind: str) -> SsdMixer | AttentionMixer:
+    if kind == "ssd":
+        return ssd(ckpt, f"{prefix}.mamba", _ssd_shape(ckpt))
+    bias = bool(ckpt.field("attention_bias", False))
+    shape = AttentionShape.of(
+        ckpt,
+        scale=float(ckpt.field("attention_multiplier", 1.0)),
+        bias=bias,
+        out_bias=bias,
+        times=(1, 1, 1, _residual(ckpt)),
+    )
+    if ckpt.field("position_embedding_type", None) == "rope":
+        shape = replace(shape, rotary=rotary(ckpt, shape.head_dim))
+    return attention(ckpt, f"{prefix}.self_attn", shape)
+
+
+def _ssd_shape(ckpt: Checkpoint) -> SsdShape:
+    hidden, heads = ckpt.field("hidden_size"), ckpt.field("mamba_n_heads")
+    head_dim = ckpt.field("mamba_d_head", "auto")
+    if head_dim == "auto":
+        head_dim = ckpt.field("mamba_expand") * hidden // heads
+    bias = bool(ckpt.field("mamba_proj_bias", False))
+    return SsdShape(
+        hidden=hidden,
+        heads=heads,
+        head_dim=head_dim,
+        d_state=ckpt.field("mamba_d_state"),
+        groups=ckpt.field("mamba_n_groups"),
+        taps=ckpt.field("mamba_d_conv"),
+        eps=ckpt.field("rms_norm_eps"),
+        bias=bias,
+        out_bias=bias,
+        conv_bias=bool(ckpt.field("mamba_conv_bias", True)),
+        dt_limit=limits(ckpt),
+        out_times=_residual(ckpt),
+    )
+
+
+def _mlp(ckpt: Checkpoint, name: str) -> Mlp:
+    hidden, inner = ckpt.field("hidden_size"), ckpt.field("shared_intermediate_size")
+    return Mlp(
+        linear(ckpt, f"{name}.input_linear", hidden, 2 * inner),
+        linear(ckpt, f"{name}.output_linear", inner, hidden, times=_residual(ckpt)),
+    )
+
+
+def _residual(ckpt: Checkpoint) -> float:
+    return float(ckpt.field("residual_multiplier", 1.0))

@@ -1,0 +1,103 @@
+"""`nemotron_h`, dense: one mixer or MLP a block, in a pattern of M (Mamba-2), * and - (MLP).
+
+A block and the MLP block after it are one `Layer`. Attention has no positions, MLPs no gate.
+Steps are clamped to time_step_limit, as the models were trained; transformers 5.23 clamps them to
+time_step_min from below, a known mistake (huggingface/transformers#48989).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.errors import CheckpointError
+from edgehybrid_export.families.parts import (
+    AttentionShape,
+    SsdShape,
+    attention,
+    embedding,
+    layer_kinds,
+    limits,
+    linear,
+    logits_head,
+    norm,
+    ssd,
+)
+from edgehybrid_export.spec import Layer, Mlp, ModelSpec
+
+KINDS = {
+    "M": "ssd",
+    "mamba": "ssd",
+    "linear_attention": "ssd",
+    "*": "attention",
+    "attention": "attention",
+    "full_attention": "attention",
+    "-": "mlp",
+    "mlp": "mlp",
+}
+
+
+def read(ckpt: Checkpoint) -> ModelSpec:
+    """Nemotron-H without experts."""
+    ckpt.expect("mlp_hidden_act", "relu2")
+    ckpt.expect("mamba_hidden_act", "silu")
+    ckpt.expect("num_nextn_predict_layers", 0)
+    ckpt.expect("sliding_window", None)
+    root = "backbone" if ckpt.has("backbone.norm_f.weight") else "model"
+    hidden, eps = ckpt.field("hidden_size"), ckpt.field("layer_norm_epsilon")
+    table = embedding(ckpt, f"{root}.embeddings")
+    layers = _layers(ckpt, root)
+    final = norm(ckpt, f"{root}.norm_f", hidden, eps)
+    tied = not ckpt.has("lm_head.weight")  # whatever tie_word_embeddings says: so does the original
+    return ModelSpec(table, tuple(layers), logits_head(ckpt, table, final, tied=tied))
+
+
+def _layers(ckpt: Checkpoint, root: str) -> list[Layer]:
+    hidden, eps = ckpt.field("hidden_size"), ckpt.field("layer_norm_epsilon")
+    bias = bool(ckpt.field("attention_bias", False))
+    attentive, recurrent = AttentionShape.of(ckpt, bias=bias, out_bias=bias), _ssd_shape(ckpt)
+    layers: list[Layer] = []
+    for i, kind in enumerate(_kinds(ckpt)):
+        prefix = f"{root}.layers.{i}"
+        before = norm(ckpt, f"{prefix}.norm", hidden, eps)
+        if kind == "ssd":
+            layers.append(Layer(before, ssd(ckpt, f"{prefix}.mixer", recurrent)))
+        elif kind == "attention":
+            layers.append(Layer(before, attention(ckpt, f"{prefix}.mixer", attentive)))
+        elif not layers or layers[-1].mlp:
+            raise CheckpointError(f"block {i} is an MLP that follows no mixer: not exported yet")
+        else:
+            layers[-1] = replace(layers[-1], mlp_norm=before, mlp=_mlp(ckpt, f"{prefix}.mixer"))
+    return layers
+
+
+def _kinds(ckpt: Checkpoint) -> list[str]:
+    listed = ckpt.field("layers_block_type", None) or ckpt.field("layer_types", None)
+    return layer_kinds(ckpt, listed or list(ckpt.field("hybrid_override_pattern")), KINDS)
+
+
+def _mlp(ckpt: Checkpoint, name: str) -> Mlp:
+    hidden, inner = ckpt.field("hidden_size"), ckpt.field("intermediate_size")
+    bias = bool(ckpt.field("mlp_bias", False))
+    return Mlp(
+        linear(ckpt, f"{name}.up_proj", hidden, inner, bias=bias),
+        linear(ckpt, f"{name}.down_proj", inner, hidden, bias=bias),
+        gated=False,
+    )
+
+
+def _ssd_shape(ckpt: Checkpoint) -> SsdShape:
+    bias = bool(ckpt.field("use_bias", False))
+    return SsdShape(
+        hidden=ckpt.field("hidden_size"),
+        heads=ckpt.field("mamba_num_heads"),
+        head_dim=ckpt.field("mamba_head_dim"),
+        d_state=ckpt.field("ssm_state_size"),
+        groups=ckpt.field("n_groups"),
+        taps=ckpt.field("conv_kernel"),
+        eps=ckpt.field("layer_norm_epsilon"),
+        bias=bias,
+        out_bias=bias,
+        conv_bias=bool(ckpt.field("use_conv_bias", True)),
+        dt_limit=limits(ckpt),
+    )

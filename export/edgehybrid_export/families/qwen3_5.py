@@ -1,0 +1,120 @@
+"""`qwen3_5_text`, and the text part of `qwen3_5`: gated delta rule, and gated attention.
+
+Norm weights are stored around zero. The first half of each head of q_proj is the query, the second
+its output gate. With text alone the three sections of mrope have one position: plain rotation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families.parts import (
+    AttentionShape,
+    convolution,
+    embedding,
+    gated_mlp,
+    layer_kinds,
+    linear,
+    logits_head,
+    norm,
+    side_by_side,
+)
+from edgehybrid_export.families.rope import rotary
+from edgehybrid_export.spec import AttentionMixer, DeltaMixer, Layer, Linear, ModelSpec
+
+PARTIAL, INTERVAL = 0.25, 4
+KINDS = {"linear_attention": "delta", "full_attention": "attention"}
+
+
+def read(ckpt: Checkpoint) -> ModelSpec:
+    """Qwen3.5, dense, text only."""
+    return _read(ckpt, "model")
+
+
+def read_text_of(ckpt: Checkpoint) -> ModelSpec:
+    """The language model in a checkpoint that also sees: its other tensors are left out."""
+    ckpt.config = {**ckpt.config, **ckpt.field("text_config"), "model_type": ckpt.family}
+    ckpt.skip_all("model.visual.")
+    ckpt.skip_all("mtp.")
+    return _read(ckpt, "model.language_model")
+
+
+def _read(ckpt: Checkpoint, root: str) -> ModelSpec:
+    ckpt.expect("hidden_act", "silu")
+    ckpt.expect("attention_bias", False)
+    hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps", 1e-6)
+    table, inner = embedding(ckpt, f"{root}.embed_tokens"), ckpt.field("intermediate_size")
+    layers = []
+    for i, kind in enumerate(layer_kinds(ckpt, _types(ckpt), KINDS)):
+        prefix = f"{root}.layers.{i}"
+        layers.append(
+            Layer(
+                norm=norm(ckpt, f"{prefix}.input_layernorm", hidden, eps, add=1),
+                mixer=(
+                    _delta(ckpt, f"{prefix}.linear_attn")
+                    if kind == "delta"
+                    else _attention(ckpt, f"{prefix}.self_attn")
+                ),
+                mlp_norm=norm(ckpt, f"{prefix}.post_attention_layernorm", hidden, eps, add=1),
+                mlp=gated_mlp(ckpt, f"{prefix}.mlp", hidden, inner),
+            )
+        )
+    final = norm(ckpt, f"{root}.norm", hidden, eps, add=1)
+    tied = bool(ckpt.field("tie_word_embeddings", False))
+    return ModelSpec(table, tuple(layers), logits_head(ckpt, table, final, tied=tied))
+
+
+def _types(ckpt: Checkpoint) -> list[str]:
+    if listed := ckpt.field("layer_types", None):
+        return list(listed)
+    interval = ckpt.field("full_attention_interval", INTERVAL)
+    count = ckpt.field("num_hidden_layers")
+    return ["linear_attention" if (i + 1) % interval else "full_attention" for i in range(count)]
+
+
+def _delta(ckpt: Checkpoint, name: str) -> DeltaMixer:
+    hidden, v_heads = ckpt.field("hidden_size"), ckpt.field("linear_num_value_heads")
+    k_heads, k_dim = ckpt.field("linear_num_key_heads"), ckpt.field("linear_key_head_dim")
+    v_dim = ckpt.field("linear_value_head_dim")
+    values, conv = v_heads * v_dim, 2 * k_heads * k_dim + v_heads * v_dim
+    sizes = {"qkv": conv, "z": values, "b": v_heads, "a": v_heads}
+    taps = ckpt.field("linear_conv_kernel_dim", 4)
+    weight, bias = convolution(ckpt, f"{name}.conv1d", conv, taps, bias=False)
+    return DeltaMixer(
+        in_proj=side_by_side(
+            *(linear(ckpt, f"{name}.in_proj_{part}", hidden, size) for part, size in sizes.items())
+        ),
+        conv_weight=weight,
+        conv_bias=bias,
+        a_rate=-np.exp(ckpt.tensor(f"{name}.A_log", (v_heads,))),
+        dt_bias=ckpt.tensor(f"{name}.dt_bias", (v_heads,)),
+        norm=norm(ckpt, f"{name}.norm", v_dim, ckpt.field("rms_norm_eps", 1e-6)),
+        out_proj=linear(ckpt, f"{name}.out_proj", values, hidden),
+        k_heads=k_heads,
+        k_dim=k_dim,
+        v_dim=v_dim,
+    )
+
+
+def _attention(ckpt: Checkpoint, name: str) -> AttentionMixer:
+    shape = AttentionShape.of(ckpt)
+    hidden, size, eps = shape.hidden, shape.head_dim, ckpt.field("rms_norm_eps", 1e-6)
+    queries, keys = shape.heads * size, shape.kv_heads * size
+    both = linear(ckpt, f"{name}.q_proj", hidden, 2 * queries).weight
+    q, gate = np.split(both.reshape(hidden, shape.heads, 2, size), 2, axis=2)
+    k, v = (linear(ckpt, f"{name}.{part}_proj", hidden, keys) for part in "kv")
+    q, gate = (half.reshape(hidden, queries) for half in (q, gate))
+    return AttentionMixer(
+        qkv=side_by_side(Linear(q), k, v, Linear(gate)),
+        router=None,
+        out_proj=linear(ckpt, f"{name}.o_proj", queries, hidden),
+        n_heads=shape.heads,
+        n_kv_heads=shape.kv_heads,
+        head_dim=size,
+        scale=shape.scale,
+        rotary=rotary(ckpt, size, partial=PARTIAL),
+        q_norm=norm(ckpt, f"{name}.q_norm", size, eps, add=1),
+        k_norm=norm(ckpt, f"{name}.k_norm", size, eps, add=1),
+        gated=True,
+    )
