@@ -141,7 +141,7 @@ def padded_slots(slots: int) -> int:
     """How many slots are allocated for so many: an odd number of multiples.
 
     The rows of the same slot's numbers would else lie powers of two apart, all in the same few
-    lines of the first-level cache: 4096 slots were 2.3 times slower than 4128.
+    lines of the first-level cache: 4096 slots were about twice as slow as 4128.
     """
     return (-(-slots // _SLOT_MULTIPLE) | 1) * _SLOT_MULTIPLE
 

@@ -13,7 +13,7 @@ from edgehybrid_kernels.elementwise import honest
 def gated_delta(
     q: Floats, k: Floats, v: Floats, g: Floats, beta: Floats, state: Floats, out: Floats
 ) -> None:
-    """See :class:`edgehybrid_kernels.delta.GatedDelta`; bit-identical however cut."""
+    """See :class:`edgehybrid_kernels.delta.GatedDelta`; however cut, within rounding."""
     tokens, key_heads, heads, key_dim, value_dim, decays = check(q, k, v, g, beta, state, out)
     queries = _normalised(q, key_heads, heads) * np.float32(key_dim**-0.5)
     keys = _normalised(k, key_heads, heads)  # (T, Hv, Dk)
