@@ -10,8 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-#: Opset 23 has RMSNormalization; IR 10 is read by ONNX Runtime 1.20 and later.
-OPSET, IR_VERSION = 23, 10
+#: Opset 21 is what ONNX Runtime 1.23 runs whole, the last one with wheels for Python 3.10; only
+#: rotated attention needs a later one.
+OPSET, ROTARY_OPSET, IR_VERSION = 21, 23, 10
 CONTRIB = "com.microsoft"
 
 
@@ -59,8 +60,12 @@ class Graph:
         return self.node("Reshape", x, self.constant(np.array(shape, dtype=np.int64), "shape"))
 
     def rms_norm(self, x: str, weight: NDArray[np.float32], eps: float) -> str:
-        scale = self.constant(weight, "norm")
-        return self.node("RMSNormalization", x, scale, axis=-1, epsilon=eps)
+        """Root-mean-square norm; written out in operators that ONNX Runtime fuses into one."""
+        squares = self.node("Pow", x, self.constant(2.0, "two"))
+        axis = self.constant(np.array([-1], dtype=np.int64), "axis")
+        mean = self.node("ReduceMean", squares, axis, keepdims=1)
+        root = self.node("Sqrt", self.node("Add", mean, self.constant(eps, "eps")))
+        return self.node("Mul", self.node("Div", x, root), self.constant(weight, "norm"))
 
     def silu(self, x: str) -> str:
         return self.node("Mul", x, self.node("Sigmoid", x))
@@ -74,7 +79,9 @@ class Graph:
             self._outputs,
             [numpy_helper.from_array(array, name) for name, array in self._constants.items()],
         )
-        domains = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
+        rotary = any(node.op_type == "RotaryEmbedding" for node in self._nodes)
+        opset = ROTARY_OPSET if rotary else OPSET
+        domains = [helper.make_opsetid("", opset), helper.make_opsetid(CONTRIB, 1)]
         model = helper.make_model(
             graph, opset_imports=domains, ir_version=IR_VERSION, producer_name="edgehybrid"
         )
