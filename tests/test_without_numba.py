@@ -23,8 +23,9 @@ print(json.dumps([model.kernels.name, vectors.tolist()]))
 """
 
 
-@pytest.mark.parametrize("weights", ["float32", "int8"])
-def test_numpy_takes_over(bundles: dict[str, Path], weights: str) -> None:
+# At int8 a difference in the last bit may round an activation to the next of 255 steps.
+@pytest.mark.parametrize(("weights", "tolerance"), [("float32", 2e-3), ("int8", 5e-2)])
+def test_numpy_takes_over(bundles: dict[str, Path], weights: str, tolerance: float) -> None:
     done = subprocess.run(
         [sys.executable, "-c", BLOCKED, str(bundles[weights])], capture_output=True, text=True
     )
@@ -33,4 +34,4 @@ def test_numpy_takes_over(bundles: dict[str, Path], weights: str) -> None:
     assert name == "numpy"
     assert done.stderr.count("\n") == 1  # one line that says so
     wanted = edgehybrid.load(bundles[weights]).stream().feed(np.arange(700) % 260)
-    np.testing.assert_allclose(vectors, wanted, atol=2e-3)
+    np.testing.assert_allclose(vectors, wanted, atol=tolerance)
