@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer
 
 from edgehybrid_export.errors import CheckpointError
 from edgehybrid_export.tensors import TensorFile
+from edgehybrid_export.weights import Weight
 
 MAX_CONFIG_BYTES = 1 << 20
 MAX_INDEX_BYTES = 64 << 20
@@ -19,7 +21,7 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 class Checkpoint:
-    """Config and tensors of one checkpoint; each tensor is read when it is asked for.
+    """Config and tensors of one checkpoint, each read when it is asked for; matrices even later.
 
     `finish` must be called at the end: it complains about tensors nobody asked for, because an
     ignored weight means another model than the authors'.
@@ -76,16 +78,35 @@ class Checkpoint:
 
     def tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """One weight as float32; its shape must be `shape` and all its values finite."""
+        file = self._taken(name, shape)
+        return _finite(file.tensor(name), file, name)
+
+    def weight(self, name: str, shape: tuple[int, int]) -> Weight:
+        """A matrix of this shape that is read when it is needed."""
+        return self.weights(name, (1, *shape), stored=shape)[0]
+
+    def weights(
+        self, name: str, shape: tuple[int, int, int], stored: tuple[int, ...] | None = None
+    ) -> list[Weight]:
+        """The matrices (outputs, inputs) that one tensor (count, outputs, inputs) holds."""
+        file, (count, outputs, inputs) = self._taken(name, stored or shape), shape
+
+        def reader(first: int) -> Callable[[int, int], NDArray[np.float32]]:
+            def rows(begin: int, end: int) -> NDArray[np.float32]:
+                return _finite(file.rows(name, first + begin, first + end), file, name)
+
+            return rows
+
+        starts = range(0, count * outputs, outputs)
+        return [Weight((outputs, inputs), reader(i), (str(file.path), name, i)) for i in starts]
+
+    def _taken(self, name: str, shape: tuple[int, ...]) -> TensorFile:
         file = self._home(name)
-        where = f"{file.path.name}: tensor {name!r}"
         if file.shape(name) != shape:
+            where = f"{file.path.name}: tensor {name!r}"
             raise CheckpointError(f"{where} has shape {file.shape(name)}, expected {shape}")
-        array = file.tensor(name)
-        if not np.isfinite(array).all():
-            count = int((~np.isfinite(array)).sum())
-            raise CheckpointError(f"{where} holds {count} values that are not finite")
         self._left.discard(name)
-        return array
+        return file
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of one tensor."""
@@ -116,6 +137,14 @@ class Checkpoint:
             raise CheckpointError(f"{path} is not a tokenizer: {error}") from error
         if size > vocab_size:
             raise CheckpointError(f"{path} has {size} tokens, the model {vocab_size}")
+
+
+def _finite(array: NDArray[np.float32], file: TensorFile, name: str) -> NDArray[np.float32]:
+    if not np.isfinite(array).all():
+        count = int((~np.isfinite(array)).sum())
+        where = f"{file.path.name}: tensor {name!r}"
+        raise CheckpointError(f"{where} holds {count} values that are not finite")
+    return array
 
 
 def _weight_files(folder: Path) -> list[Path]:

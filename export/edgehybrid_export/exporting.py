@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,62 +10,109 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
 import edgehybrid
-from edgehybrid.bundle import FORMAT, MANIFEST
+from edgehybrid.bundle import FORMAT, Bundle
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.families import read_model
 from edgehybrid_export.head import head_graphs
-from edgehybrid_export.linear import PRECISIONS
 from edgehybrid_export.manifest import describe_head, describe_layer, describe_router, step_costs
-from edgehybrid_export.pack import fingerprint_all, write_files, write_manifest
+from edgehybrid_export.pack import fingerprint_all, fingerprints, write_files, write_manifest
+from edgehybrid_export.precision import Precisions, parse_precisions
 from edgehybrid_export.segments import segments
-from edgehybrid_export.spec import AttentionMixer, DeltaMixer, ModelSpec, OneMixer, SsdMixer
+from edgehybrid_export.spec import (
+    AttentionMixer,
+    DeltaMixer,
+    LogitsHead,
+    ModelSpec,
+    OneMixer,
+    SsdMixer,
+)
+from edgehybrid_export.store import WeightStore
 from edgehybrid_export.validate import validate
 
+#: How much of a calibration text is read.
+CALIBRATION_BYTES, CALIBRATION_TOKENS = 1 << 18, 2048
 
-def export(checkpoint: Path, out: Path, *, weights: str = "int8") -> dict[str, Any]:
+
+def export(
+    checkpoint: Path, out: Path, *, weights: str = "int8", calibrate: Path | None = None
+) -> dict[str, Any]:
     """Write the bundle of `checkpoint` to `out` and return its manifest.
 
     The bundle is built beside `out`, validated against a float32 run of the checkpoint, and
-    appears by one rename: a failed export leaves nothing behind.
+    appears by one rename: a failed export leaves nothing behind. Weights are read, quantised and
+    written one by one, so the memory does not depend on the size of the model.
 
     Args:
         checkpoint: folder with config.json, safetensors weights, tokenizer.json.
         out: a folder that does not exist yet.
-        weights: "float32", "int8" or "int4".
+        weights: see `precision`: "int8", or by part "body=int4-64,head=int8,embedding=int8".
+        calibrate: a text file on whose first tokens the loss of quantisation is measured.
 
     Raises:
         CheckpointError: the checkpoint is incomplete, damaged or of an unknown family.
         ValidationError: the graphs do not do what the checkpoint does.
-        ExportError: `out` exists, or `weights` is not known.
+        ExportError: `out` exists, `weights` is not known, or `calibrate` cannot be read.
     """
     checkpoint, out = Path(checkpoint), Path(out)
-    if weights not in PRECISIONS:
-        raise ExportError(f"weights {weights!r} is not one of {', '.join(PRECISIONS)}")
+    precisions = parse_precisions(weights)
     if out.exists():
         raise ExportError(f"{out} exists: remove it or choose another name")
     source = Checkpoint(checkpoint)
     spec = read_model(source)
+    precisions = precisions.fitted(spec.hidden_size)
+    text = None if calibrate is None else calibration_ids(source, spec, Path(calibrate))
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        _build(source, spec, weights, building)
+        manifest = _build(source, spec, precisions, building, text)
         building.chmod(0o755)
         building.rename(out)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    manifest: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
     return manifest
 
 
-def _build(source: Checkpoint, spec: ModelSpec, weights: str, folder: Path) -> None:
-    graphs = [*segments(spec, weights), *head_graphs(spec.head, weights)]
-    parts = write_files(folder, graphs, mixer_tensors(spec), source.folder / "tokenizer.json")
-    manifest = {**_manifest(source, spec, weights), "parts": parts}
+def _build(
+    source: Checkpoint,
+    spec: ModelSpec,
+    precisions: Precisions,
+    folder: Path,
+    text: NDArray[np.int32] | None,
+) -> dict[str, Any]:
+    store = WeightStore(folder)
+    graphs = itertools.chain(
+        segments(spec, precisions, store), head_graphs(spec.head, precisions.head, store)
+    )
+    tokenizer = source.folder / "tokenizer.json"
+    parts = write_files(folder, graphs, store, mixer_tensors(spec), tokenizer)
+    manifest = _manifest(source, spec, precisions) | {"parts": parts}
+    manifest["files"] = fingerprints(folder)
+    manifest["loss"] = validate(spec, Bundle(folder, manifest), precisions, text)
     write_manifest(folder, manifest)
-    write_manifest(folder, {**manifest, "loss": validate(spec, folder, weights)})
+    return manifest
+
+
+def calibration_ids(source: Checkpoint, spec: ModelSpec, path: Path) -> NDArray[np.int32]:
+    """The first tokens of a text file.
+
+    Raises:
+        ExportError: the file cannot be read as text, has no tokens, or the model no logits.
+    """
+    if not isinstance(spec.head, LogitsHead):
+        raise ExportError(f"--calibrate: a model of family {source.family!r} has no logits")
+    try:
+        text = path.read_bytes()[:CALIBRATION_BYTES].decode(errors="ignore")
+    except OSError as error:
+        raise ExportError(f"{path} cannot be read: {error.strerror}") from error
+    tokenizer = Tokenizer.from_file(str(source.folder / "tokenizer.json"))
+    ids = tokenizer.encode(text).ids[:CALIBRATION_TOKENS]
+    if not ids:
+        raise ExportError(f"{path} has no tokens to calibrate on")
+    return np.array(ids, np.int32)
 
 
 def mixer_tensors(spec: ModelSpec) -> dict[str, NDArray[np.float32]]:
@@ -90,13 +137,14 @@ def _kernel_arrays(mixer: OneMixer) -> dict[str, NDArray[np.float32]]:
     return own
 
 
-def _manifest(source: Checkpoint, spec: ModelSpec, weights: str) -> dict[str, Any]:
+def _manifest(source: Checkpoint, spec: ModelSpec, precisions: Precisions) -> dict[str, Any]:
     vocab, hidden = spec.embedding.shape
+    short = precisions.body.name
     return {
         "format": FORMAT,
-        "name": f"{source.config.get('name', source.folder.resolve().name)}-{weights}",
+        "name": f"{source.config.get('name', source.folder.resolve().name)}-{short}",
         "family": source.family,
-        "weights": weights,
+        "weights": precisions.name,
         "exporter": f"edgehybrid {edgehybrid.__version__}",
         "licence": source.config.get("licence", "unknown"),
         "source": {"checkpoint": fingerprint_all(source.files)},

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+
+from edgehybrid_export.spec import Norm
+from edgehybrid_export.store import WeightStore
 
 #: Opset 21 is what ONNX Runtime 1.23 runs whole, the last one with wheels for Python 3.10; only
 #: rotated attention needs a later one.
 OPSET, ROTARY_OPSET, IR_VERSION = 21, 23, 10
 CONTRIB = "com.microsoft"
+#: Constants of at most so many numbers are worth looking for among those there are.
+SMALL = 16
 
 
 class Graph:
-    """One graph in the making. Every method that adds a node returns its output's name."""
+    """One graph in the making. Every method that adds a node returns its output's name.
 
-    def __init__(self, name: str) -> None:
+    Its large constants go to `store` at once, and count for `part` of the model there.
+    """
+
+    def __init__(self, name: str, store: WeightStore, part: str = "body") -> None:
         self.name = name
+        self._store, self._part = store, part
         self._nodes: list[onnx.NodeProto] = []
-        self._constants: dict[str, NDArray[Any]] = {}
+        self._constants: list[TensorProto] = []
+        self._small: dict[tuple[str, bytes], str] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
 
@@ -35,12 +46,43 @@ class Graph:
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def constant(self, array: NDArray[Any] | float, hint: str) -> str:
-        """Add an initialiser; scalars become float32."""
-        if isinstance(array, float):
-            array = np.array(array, dtype=np.float32)
-        name = f"{hint}.{len(self._constants)}"
-        self._constants[name] = np.ascontiguousarray(array)
-        return name
+        """Add an initialiser; numbers become float32. Small equal ones are added once."""
+        array = np.asarray(array, np.float32 if isinstance(array, float) else None)
+        key = (f"{array.dtype}{array.shape}", array.tobytes() if array.size <= SMALL else b"")
+        if array.size > SMALL or key not in self._small:
+            name = self._initialiser(self._store.put_array(array, self._part), hint, array.shape)
+            if array.size > SMALL:
+                return name
+            self._small[key] = name
+        return self._small[key]
+
+    def stored(
+        self,
+        key: Hashable,
+        make: Callable[[], Sequence[NDArray[Any]]],
+        *hints: str,
+        part: str | None = None,
+        shapes: Sequence[Sequence[int]] | None = None,
+    ) -> list[str]:
+        """Add the initialisers that `make` gives, which are written once for each `key`.
+
+        `shapes` are those that this graph sees, where they are not those that `make` gave.
+        """
+        tensors = self._store.put(key, part or self._part, make)
+        seen = shapes or [tuple(tensor.dims) for tensor in tensors]
+        return [
+            self._initialiser(tensor, hint, shape)
+            for tensor, hint, shape in zip(tensors, hints, seen, strict=True)
+        ]
+
+    def _initialiser(self, tensor: TensorProto, hint: str, shape: Sequence[int]) -> str:
+        named = TensorProto()
+        named.CopyFrom(tensor)
+        named.name = f"{hint}.{len(self._constants)}"
+        del named.dims[:]
+        named.dims.extend(shape)
+        self._constants.append(named)
+        return named.name
 
     def node(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node with one output."""
@@ -55,6 +97,13 @@ class Graph:
         self._nodes.append(helper.make_node("Split", [value, lengths], names, axis=-1))
         return names
 
+    def top(self, x: str, k: int) -> list[str]:
+        """The k largest of the last axis, in order, and their places."""
+        names = [f"TopK.{len(self._nodes)}.{i}" for i in range(2)]
+        count = self.constant(np.array([k], dtype=np.int64), "k")
+        self._nodes.append(helper.make_node("TopK", [x, count], names, axis=-1))
+        return names
+
     def reshape(self, x: str, shape: Sequence[int]) -> str:
         """The same numbers in another shape; one axis may be -1."""
         return self.node("Reshape", x, self.constant(np.array(shape, dtype=np.int64), "shape"))
@@ -67,23 +116,32 @@ class Graph:
         root = self.node("Sqrt", self.node("Add", mean, self.constant(eps, "eps")))
         return self.node("Mul", self.node("Div", x, root), self.constant(weight, "norm"))
 
+    def normed(self, x: str, norm: Norm | None) -> str:
+        """`x` after `norm`, or as it is."""
+        return x if norm is None else self.rms_norm(x, norm.weight, norm.eps)
+
     def silu(self, x: str) -> str:
         return self.node("Mul", x, self.node("Sigmoid", x))
 
-    def build(self) -> onnx.ModelProto:
-        """The finished model, checked by shape inference, weights inside."""
-        graph = helper.make_graph(
-            self._nodes,
-            self.name,
-            self._inputs,
-            self._outputs,
-            [numpy_helper.from_array(array, name) for name, array in self._constants.items()],
-        )
+    def gelu(self, x: str) -> str:
+        """GELU in its tanh form."""
+        return self.node("Gelu", x, approximate="tanh")
+
+    def write(self, folder: Path) -> None:
+        """Write the finished model, checked by shape inference, to `folder`."""
         rotary = any(node.op_type == "RotaryEmbedding" for node in self._nodes)
-        opset = ROTARY_OPSET if rotary else OPSET
-        domains = [helper.make_opsetid("", opset), helper.make_opsetid(CONTRIB, 1)]
-        model = helper.make_model(
-            graph, opset_imports=domains, ir_version=IR_VERSION, producer_name="edgehybrid"
+        graph = helper.make_graph(
+            self._nodes, self.name, self._inputs, self._outputs, self._constants
         )
-        onnx.checker.check_model(model)
-        return model
+        model = helper.make_model(
+            graph,
+            opset_imports=[
+                helper.make_opsetid("", ROTARY_OPSET if rotary else OPSET),
+                helper.make_opsetid(CONTRIB, 1),
+            ],
+            ir_version=IR_VERSION,
+            producer_name="edgehybrid",
+        )
+        path = folder / f"{self.name}.onnx"
+        path.write_bytes(model.SerializeToString())
+        onnx.checker.check_model(str(path))  # by path: it looks for the weights beside it

@@ -7,23 +7,31 @@ head          vector, context, place, mean, last -> score (n, 1)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from edgehybrid_export.graph import Graph
 from edgehybrid_export.linear import Scaled, linear, scaled
+from edgehybrid_export.precision import FLOAT32, Precision
 from edgehybrid_export.spec import LogitsHead, SentenceHead
+from edgehybrid_export.store import WeightStore
 
 
-def head_graphs(head: SentenceHead | LogitsHead, precision: str) -> list[Graph]:
+def head_graphs(
+    head: SentenceHead | LogitsHead, precision: Precision, store: WeightStore
+) -> Iterator[Graph]:
     """The graphs that a bundle needs for this head."""
     if isinstance(head, LogitsHead):
-        return [logits_graph(head, precision)]
-    return [sentence_graph(head), head_graph(head)]
+        yield logits_graph(head, precision, store)
+    else:
+        yield sentence_graph(head, store)
+        yield head_graph(head, store)
 
 
-def logits_graph(head: LogitsHead, precision: str) -> Graph:
+def logits_graph(head: LogitsHead, precision: Precision, store: WeightStore) -> Graph:
     """Logits of the next token, from n residuals."""
-    graph = Graph("logits")
+    graph = Graph("logits", store, "head")
     h = graph.input("h", ["n", len(head.norm.weight)])
     x = graph.rms_norm(h, head.norm.weight, head.norm.eps)
     logits = linear(graph, scaled(graph, x, precision), head.project, precision)
@@ -33,20 +41,20 @@ def logits_graph(head: LogitsHead, precision: str) -> Graph:
         logits = _times(
             graph, graph.node("Tanh", _times(graph, logits, 1 / head.softcap)), head.softcap
         )
-    graph.output(logits, "logits", ["n", head.project.weight.shape[1]])
+    graph.output(logits, "logits", ["n", head.project.weight.outputs])
     return graph
 
 
-def sentence_graph(head: SentenceHead) -> Graph:
+def sentence_graph(head: SentenceHead, store: WeightStore) -> Graph:
     """Unit vector of meaning and context of n sentences, from their pooled residuals."""
-    graph = Graph("sentence")
+    graph = Graph("sentence", store, "head")
     hidden = head.mean_norm.weight.shape[0]
     mean = graph.rms_norm(
         graph.input("mean", ["n", hidden]), head.mean_norm.weight, head.mean_norm.eps
     )
     end = graph.rms_norm(graph.input("end", ["n", hidden]), head.end_norm.weight, head.end_norm.eps)
     joined = graph.node("Concat", mean, end, axis=-1)
-    projected = linear(graph, Scaled(joined), head.project, "float32")
+    projected = linear(graph, Scaled(joined), head.project, FLOAT32)
     vector, context = graph.split(projected, [head.vector_size, head.context_size])
     axis = graph.constant(np.array([-1], dtype=np.int64), "axis")
     length = graph.node("ReduceL2", vector, axis, keepdims=1)
@@ -56,9 +64,9 @@ def sentence_graph(head: SentenceHead) -> Graph:
     return graph
 
 
-def head_graph(head: SentenceHead) -> Graph:
+def head_graph(head: SentenceHead, store: WeightStore) -> Graph:
     """Scores of n sentences; `mean` (1, V + C) and `last` (1, C) are the document's."""
-    graph = Graph("head")
+    graph = Graph("head", store, "head")
     vector = graph.input("vector", ["n", head.vector_size])
     context = graph.input("context", ["n", head.context_size])
     place = graph.input("place", ["n", head.place_size])
@@ -80,8 +88,8 @@ def head_graph(head: SentenceHead) -> Graph:
         _times(graph, near, 4.0),
         axis=-1,
     )
-    hidden = graph.node("Gelu", linear(graph, Scaled(features), head.hidden, "float32"))
-    graph.output(linear(graph, Scaled(hidden), head.out, "float32"), "score", ["n", 1])
+    hidden = graph.node("Gelu", linear(graph, Scaled(features), head.hidden, FLOAT32))
+    graph.output(linear(graph, Scaled(hidden), head.out, FLOAT32), "score", ["n", 1])
     return graph
 
 

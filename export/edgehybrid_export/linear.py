@@ -1,26 +1,28 @@
-"""Matrix products at each precision, as graph nodes.
+"""Matrix products and embeddings at each precision, as graph nodes.
 
 float32   x @ W
+float16   the same: W is widened when the graph is loaded
 int8      W per output channel, x per token: each row of x is divided by its own absolute
           maximum and rounded to 8 bits around 128, so that a token's result never depends on
           the tokens beside it; the integer product is exact.
-int4      W in blocks of 32 input channels (MatMulNBits); x is rounded to 8 bits per row and block.
+int4      W in blocks of input channels (MatMulNBits); x is rounded to 8 bits per row and block.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.graph import CONTRIB, Graph
+from edgehybrid_export.precision import Precision
+from edgehybrid_export.quantise import float_columns, int4_rows, int8_columns, int8_rows
 from edgehybrid_export.spec import Linear
+from edgehybrid_export.weights import Weight
 
-PRECISIONS = ("float32", "int8", "int4")
-INT4_BLOCK = 32
+FLOAT = 1  # TensorProto.FLOAT
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Scaled:
     scale: str | None = None
 
 
-def scaled(graph: Graph, x: str, precision: str) -> Scaled:
+def scaled(graph: Graph, x: str, precision: Precision) -> Scaled:
     """Prepare `x` (T, in) once for all the products that read it."""
-    if precision != "int8":
+    if precision.kind != "int8":
         return Scaled(x)
     axis = graph.constant(np.array([-1], dtype=np.int64), "axis")
     high = graph.node("ReduceMax", x, axis, keepdims=1)
@@ -44,30 +46,61 @@ def scaled(graph: Graph, x: str, precision: str) -> Scaled:
     return Scaled(graph.node("QuantizeLinear", graph.node("Div", x, largest), step, zero), largest)
 
 
-def linear(graph: Graph, x: Scaled, weights: Linear, precision: str) -> str:
-    """y (T, out) = x @ weight + bias."""
-    product = {"float32": _float32, "int8": _int8, "int4": _int4}[precision](
-        graph, x, weights.weight
-    )
+def gather(graph: Graph, x: Scaled, rows: str) -> Scaled:
+    """Some rows of a prepared matrix."""
+    scale = None if x.scale is None else graph.node("Gather", x.scale, rows)
+    return Scaled(graph.node("Gather", x.value, rows), scale)
+
+
+def linear(graph: Graph, x: Scaled, weights: Linear, precision: Precision) -> str:
+    """y (T, out) = x @ weight.T + bias, and what an adapter adds."""
+    product = _product(graph, x, weights.weight, precision)
+    if weights.adapter is not None:
+        down, up = weights.adapter
+        narrow = scaled(graph, _product(graph, x, down, precision), precision)
+        product = graph.node("Add", product, _product(graph, narrow, up, precision))
     if weights.bias is None:
         return product
     return graph.node("Add", product, graph.constant(weights.bias, "bias"))
 
 
-def embedding(graph: Graph, ids: str, table: NDArray[np.float32], precision: str) -> str:
-    """Rows (T, hidden) of `table`; below float32 the table is kept as 8 bits per row."""
-    if precision == "float32":
-        return graph.node("Gather", graph.constant(table, "embedding"), ids)
-    quantised, scale = quantise_rows(table)
-    rows = graph.node("Gather", graph.constant(quantised, "embedding"), ids)
-    steps = graph.node("Gather", graph.constant(scale[:, None], "embedding_scale"), ids)
-    return graph.node("Mul", graph.node("Cast", rows, to=1), steps)
+def embedding(graph: Graph, ids: str, table: Weight, precision: Precision, *, shared: bool) -> str:
+    """Rows (T, hidden) of `table`; `shared`: stored as the product of a tied head wants it."""
+    if precision.kind == "int4":
+        return _int4_embedding(graph, ids, table, precision)
+    if precision.kind == "int8":
+        make = int8_columns if shared else int8_rows
+        rows, scale = graph.stored(
+            (table.key, make.__name__), lambda: make(table), "weight", "scale", part="embedding"
+        )
+        steps = graph.reshape(graph.node("Gather", scale, ids), [-1, 1])
+        return graph.node("Mul", _widened(graph, _rows(graph, rows, ids, shared=shared)), steps)
+    rows = _float_columns(graph, table, precision, part="embedding", flip=not shared)
+    return _widened(graph, _rows(graph, rows, ids, shared=shared), precision)
 
 
-def quantise_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric 8-bit rows: int8 (rows, columns), scale (rows,) float32."""
-    scale = np.maximum(np.abs(matrix).max(axis=1), 1e-20).astype(np.float32) / np.float32(127)
-    return np.rint(matrix / scale[:, None]).astype(np.int8), scale
+def _rows(graph: Graph, table: str, ids: str, *, shared: bool) -> str:
+    if not shared:
+        return graph.node("Gather", table, ids)
+    return graph.node("Transpose", graph.node("Gather", table, ids, axis=1), perm=[1, 0])
+
+
+def _widened(graph: Graph, x: str, precision: Precision | None = None) -> str:
+    if precision is not None and precision.kind == "float32":
+        return x
+    return graph.node("Cast", x, to=FLOAT)
+
+
+def _int4_embedding(graph: Graph, ids: str, table: Weight, precision: Precision) -> str:
+    blocks = table.inputs // precision.block
+    widths = (table.inputs // 2, blocks, -(-blocks // 2))
+    shapes = [(table.outputs, width) for width in widths]
+    stored = _int4_stored(graph, table, precision, "embedding", shapes)
+    data, *grid = stored
+    return graph.node(
+        "GatherBlockQuantized", data, ids, *grid, domain=CONTRIB,
+        bits=4, block_size=precision.block, gather_axis=0, quantize_axis=1,
+    )  # fmt: skip
 
 
 def _activation_grid(graph: Graph) -> tuple[str, str]:
@@ -75,70 +108,59 @@ def _activation_grid(graph: Graph) -> tuple[str, str]:
     return step, graph.constant(np.array(128, dtype=np.uint8), "zero")
 
 
-def _float32(graph: Graph, x: Scaled, weight: NDArray[np.float32]) -> str:
-    return graph.node("MatMul", x.value, graph.constant(weight, "weight"))
+def _product(graph: Graph, x: Scaled, weight: Weight, precision: Precision) -> str:
+    if precision.kind == "int8":
+        return _int8(graph, x, weight)
+    if precision.kind == "int4":
+        return _int4(graph, x, weight, precision)
+    columns = _float_columns(graph, weight, precision)
+    return graph.node("MatMul", x.value, _widened(graph, columns, precision))
 
 
-def _int8(graph: Graph, x: Scaled, weight: NDArray[np.float32]) -> str:
+def _float_columns(
+    graph: Graph, weight: Weight, precision: Precision, *, part: str | None = None,
+    flip: bool = False,
+) -> str:  # fmt: skip
+    """(inputs, outputs), or (outputs, inputs) if `flip`."""
+    dtype = np.float16 if precision.kind == "float16" else np.float32
+    key = (weight.key, precision.kind, flip)
+    if flip:
+        made = graph.stored(key, lambda: [weight.array().astype(dtype)], "weight", part=part)
+    else:
+        made = graph.stored(key, lambda: float_columns(weight, dtype), "weight", part=part)
+    return made[0]
+
+
+def _int8(graph: Graph, x: Scaled, weight: Weight) -> str:
     if x.scale is None:
         raise ExportError("an int8 product needs rows that were scaled first")
-    columns, scale = quantise_rows(weight.T)
+    columns, scale = graph.stored(
+        (weight.key, int8_columns.__name__), lambda: int8_columns(weight), "weight", "scale"
+    )
     step, zero = _activation_grid(graph)
     product = graph.node(
-        "MatMulIntegerToFloat",
-        x.value,
-        graph.constant(columns.T, "weight"),
-        step,
-        graph.constant(scale, "weight_scale"),
-        zero,
-        domain=CONTRIB,
+        "MatMulIntegerToFloat", x.value, columns, step, scale, zero, domain=CONTRIB
     )
     return graph.node("Mul", product, x.scale)
 
 
-def _int4(graph: Graph, x: Scaled, weight: NDArray[np.float32]) -> str:
-    packed, scale = quantise_int4(weight, INT4_BLOCK)
-    attributes: dict[str, Any] = {
-        "K": weight.shape[0],
-        "N": weight.shape[1],
-        "bits": 4,
-        "block_size": INT4_BLOCK,
-        "accuracy_level": 4,
-    }
+def _int4(graph: Graph, x: Scaled, weight: Weight, precision: Precision) -> str:
     return graph.node(
-        "MatMulNBits",
-        x.value,
-        graph.constant(packed, "weight"),
-        graph.constant(scale, "weight_scale"),
-        domain=CONTRIB,
-        **attributes,
-    )
+        "MatMulNBits", x.value, *_int4_stored(graph, weight, precision), domain=CONTRIB,
+        K=weight.inputs, N=weight.outputs, bits=4, block_size=precision.block, accuracy_level=4,
+    )  # fmt: skip
 
 
-def quantise_int4(
-    weight: NDArray[np.float32], block: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Symmetric 4-bit blocks of `weight` (in, out) as MatMulNBits stores them.
-
-    Returns nibbles (out, blocks, block / 2) uint8, the lower half first, and scales
-    (out * blocks,). The scale of a block is the one of 16 candidates with the least squared error:
-    the plain maximum wastes the grid on one outlier.
-    """
-    inputs, outputs = weight.shape
-    blocks = -(-inputs // block)
-    padded = np.zeros((outputs, blocks * block), dtype=np.float32)
-    padded[:, :inputs] = weight.T
-    parts = padded.reshape(outputs, blocks, block)
-    signed = np.take_along_axis(parts, np.abs(parts).argmax(-1, keepdims=True), -1)
-    best = np.full(signed.shape, np.inf, dtype=np.float32)
-    scale = np.ones_like(signed)
-    for shrink in np.linspace(1.0, 0.7, 16, dtype=np.float32):
-        trial = signed * shrink / -8
-        trial[trial == 0] = 1
-        error = np.square(np.clip(np.rint(parts / trial), -8, 7) * trial - parts).sum(
-            -1, keepdims=True
-        )
-        better = error < best
-        best, scale = np.where(better, error, best), np.where(better, trial, scale)
-    nibbles = (np.clip(np.rint(parts / scale), -8, 7) + 8).astype(np.uint8)
-    return nibbles[..., 0::2] | (nibbles[..., 1::2] << 4), scale.reshape(-1)
+def _int4_stored(
+    graph: Graph,
+    weight: Weight,
+    precision: Precision,
+    part: str | None = None,
+    shapes: Sequence[Sequence[int]] | None = None,
+) -> list[str]:
+    hints = ("weight", "scale", "zero")[: 2 if precision.symmetric else 3]
+    key = (weight.key, precision)
+    return graph.stored(
+        key, lambda: int4_rows(weight, precision), *hints,
+        part=part, shapes=shapes and shapes[: len(hints)],
+    )  # fmt: skip

@@ -8,8 +8,10 @@ from typing import Any
 from edgehybrid_export.spec import (
     AttentionMixer,
     DeltaMixer,
+    Experts,
     Layer,
     LogitsHead,
+    Mlp,
     ModelSpec,
     OneMixer,
     SentenceHead,
@@ -119,9 +121,16 @@ def _describe_ssd(mixer: SsdMixer) -> dict[str, Any]:
 
 def _after_cost(layer: Layer) -> int:
     cost = sum(mixer.out_proj.weight.size for mixer in layer.mixers)
-    if layer.mlp:
-        cost += layer.mlp.gate_up.weight.size + layer.mlp.down.weight.size
+    if isinstance(layer.mlp, Experts):
+        used = layer.mlp.top_k * _mlp_cost(layer.mlp.experts[0])
+        cost += used + (_mlp_cost(layer.mlp.shared) if layer.mlp.shared else 0)
+    elif layer.mlp:
+        cost += _mlp_cost(layer.mlp)
     return cost
+
+
+def _mlp_cost(mlp: Mlp) -> int:
+    return mlp.gate_up.weight.size + mlp.down.weight.size
 
 
 def _mixer_cost(mixer: OneMixer) -> int:

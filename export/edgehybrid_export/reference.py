@@ -1,7 +1,11 @@
-"""The checkpoint's own mathematics in float32 NumPy: what finished graphs are held against."""
+"""The checkpoint's own mathematics in float32 NumPy: what finished graphs are held against.
+
+Layer by layer, each weight read when it is needed: in the memory of the largest of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -10,8 +14,10 @@ from numpy.typing import NDArray
 from edgehybrid_export.spec import (
     AttentionMixer,
     DeltaMixer,
+    Experts,
     Layer,
     Linear,
+    LogitsHead,
     Mlp,
     ModelSpec,
     Norm,
@@ -20,26 +26,41 @@ from edgehybrid_export.spec import (
     ShortConvMixer,
     SsdMixer,
 )
+from edgehybrid_export.weights import Array, Weight
 from edgehybrid_kernels import Kernels, RoutedCache, load_kernels
 
-Array = NDArray[np.float32]
 Convolved: TypeAlias = SsdMixer | ShortConvMixer | DeltaMixer
 
 
-def residuals(spec: ModelSpec, ids: NDArray[np.int32]) -> list[Array]:
+def residuals(spec: ModelSpec, ids: NDArray[np.int32]) -> Iterator[Array]:
     """Residual stream (T, hidden) before the first layer and after each layer."""
     kernels = load_kernels("numpy")
-    h: Array = spec.embedding[ids] * np.float32(spec.embedding_multiplier)
-    stages = [h]
+    rows = [spec.embedding.rows(int(i), int(i) + 1) for i in ids]
+    h: Array = np.concatenate(rows) * np.float32(spec.embedding_multiplier)
+    yield h
     for layer in spec.layers:
         h = _layer(kernels, layer, h)
-        stages.append(h)
-    return stages
+        yield h
+
+
+def logits(head: LogitsHead, h: Array) -> Array:
+    """Logits (T, vocab) of residuals (T, hidden)."""
+    y: Array = _apply(head.project, _norm(head.norm, h)) * np.float32(head.scale)
+    if head.softcap is None:
+        return y
+    capped: Array = np.tanh(y / np.float32(head.softcap)) * np.float32(head.softcap)
+    return capped
 
 
 def silu(x: Array) -> Array:
     """x * sigmoid(x), without overflow."""
-    y: Array = x * (0.5 * (1 + np.tanh(0.5 * x)))
+    y: Array = x * sigmoid(x)
+    return y
+
+
+def sigmoid(x: Array) -> Array:
+    """Without overflow."""
+    y: Array = np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * x))
     return y
 
 
@@ -49,12 +70,22 @@ def _layer(kernels: Kernels, layer: Layer, h: Array) -> Array:
         h = h + _norm(layer.post_norm, _apply(mixer.out_proj, _mix(kernels, mixer, x)))
     if layer.mlp is None:
         return h
-    return h + _norm(layer.mlp_post_norm, _mlp(layer.mlp, _norm(layer.mlp_norm, h)))
+    return h + _norm(layer.mlp_post_norm, _feed_forward(layer.mlp, _norm(layer.mlp_norm, h)))
 
 
 def _apply(linear: Linear, x: Array) -> Array:
-    y = x @ linear.weight
+    y = _product(linear.weight, x)
+    if linear.adapter is not None:
+        down, up = linear.adapter
+        y += _product(up, _product(down, x))
     return y if linear.bias is None else y + linear.bias
+
+
+def _product(weight: Weight, x: Array) -> Array:
+    y = np.empty((len(x), weight.outputs), np.float32)
+    for where, rows in weight.blocks():
+        y[:, where] = x @ rows.T
+    return y
 
 
 def _norm(norm: Norm | None, x: Array) -> Array:
@@ -65,12 +96,59 @@ def _norm(norm: Norm | None, x: Array) -> Array:
     return y
 
 
+def _feed_forward(mlp: Mlp | Experts, x: Array) -> Array:
+    if isinstance(mlp, Mlp):
+        return _mlp(mlp, x)
+    weights, chosen = _choice(mlp, x)
+    y = np.zeros_like(x)
+    for i, expert in enumerate(mlp.experts):
+        rows, places = np.nonzero(chosen == i)
+        if len(rows):
+            y[rows] += _mlp(expert, x[rows]) * weights[rows, places, None]
+    if mlp.shared is None:
+        return y
+    shared = _mlp(mlp.shared, x)
+    return y + (shared * sigmoid(_apply(mlp.shared_gate, x)) if mlp.shared_gate else shared)
+
+
 def _mlp(mlp: Mlp, x: Array) -> Array:
     wide = _apply(mlp.gate_up, x)
     if not mlp.gated:
-        return _apply(mlp.down, np.square(np.maximum(wide, 0)))
+        return _apply(mlp.down, _act(mlp.act, wide))
     gate, up = np.split(wide, 2, axis=-1)
-    return _apply(mlp.down, silu(gate) * up)
+    return _apply(mlp.down, _act(mlp.act, gate) * up)
+
+
+def _act(name: str, x: Array) -> Array:
+    if name == "relu2":
+        return np.square(np.maximum(x, 0))
+    if name == "silu":
+        return silu(x)
+    inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x**3)
+    y: Array = np.float32(0.5) * x * (1 + np.tanh(inner))
+    return y
+
+
+def _choice(mlp: Experts, x: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Weights and numbers (T, top_k) of the experts that each row goes to."""
+    raw = _apply(mlp.router, x)
+    if mlp.act == "softmax":
+        powers = np.exp(raw - raw.max(-1, keepdims=True))
+        scores = powers / powers.sum(-1, keepdims=True)
+    else:
+        scores = sigmoid(raw)
+    wish = scores if mlp.choice_bias is None else scores + mlp.choice_bias
+    if mlp.groups is not None:
+        groups, kept = mlp.groups
+        parts = wish.reshape(len(x), groups, -1)
+        sums = np.sort(parts, axis=-1)[..., -2:].sum(-1)
+        lowest = np.sort(sums, axis=-1)[:, -kept, None]
+        wish = (parts * (sums >= lowest)[..., None]).reshape(wish.shape)
+    chosen = np.argsort(-wish, axis=-1, kind="stable")[:, : mlp.top_k]
+    weights = np.take_along_axis(scores, chosen, -1)
+    if mlp.normalise:
+        weights = weights / (weights.sum(-1, keepdims=True) + np.float32(mlp.eps))
+    return weights * np.float32(mlp.scale), chosen
 
 
 def _mix(kernels: Kernels, mixer: OneMixer, x: Array) -> Array:
@@ -147,7 +225,7 @@ def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
     cache = RoutedCache.alloc(m.n_kv_heads, m.head_dim, sinks, window, budget)
     out = np.empty_like(q)
     kernels.attention(q, k, v, score, cache, out, scale=m.scale)
-    return out * (0.5 * (1 + np.tanh(0.5 * gate))) if m.gated else out
+    return out * sigmoid(gate) if m.gated else out
 
 
 def _positioned(m: AttentionMixer, x: Array, norm: Norm | None) -> Array:

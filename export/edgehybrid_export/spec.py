@@ -1,7 +1,8 @@
 """What every family is translated into: layers of mixers and MLPs, and a head.
 
-Arrays are float32. Linear weights are (in, out), so that y = x @ weight + bias. Multipliers that
-a family puts on residuals, keys or gates are folded into the weights beside them.
+Arrays are float32. Matrices are read when they are needed (`weights.py`), so a spec is small
+whatever the size of its model. Multipliers that a family puts on residuals, keys or gates are
+folded into the weights beside them.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from edgehybrid_export.weights import Array, Weight
 
-Array = NDArray[np.float32]
 NO_LIMIT = (0.0, float("inf"))
 
 
 @dataclass(frozen=True)
 class Linear:
-    """weight (in, out); bias (out,) or None."""
+    """y = x @ weight.T + bias: weight (out, in), bias (out,) or None.
 
-    weight: Array
+    An adapter (down, up) adds (x @ down.T) @ up.T: where one weight is shared by several layers.
+    """
+
+    weight: Weight
     bias: Array | None = None
+    adapter: tuple[Weight, Weight] | None = None
 
 
 @dataclass(frozen=True)
@@ -160,11 +163,39 @@ class ParallelMixer:
 
 @dataclass(frozen=True)
 class Mlp:
-    """down(silu(gate) * up), gate and up side by side; ungated: down(relu(up) ** 2)."""
+    """down(act(gate) * up), gate and up side by side; ungated: down(act(up)).
+
+    act is "silu", "gelu" (its tanh form) or "relu2" (relu(x) ** 2).
+    """
 
     gate_up: Linear
     down: Linear
     gated: bool = True
+    act: str = "silu"
+
+
+@dataclass(frozen=True)
+class Experts:
+    """A mixture: every token goes to the `top_k` MLPs of the highest scores, which weigh them.
+
+    scores = act(router(x)), act "softmax" or "sigmoid". `choice_bias` (experts,) is added for the
+    choice only. With `groups` (n, k) the experts come in n groups, and only those of the k groups
+    with the highest sums of their two best are chosen from. The weights are divided by their sum
+    plus `eps` if `normalise`, and multiplied by `scale`. Every token also passes the `shared`
+    MLP, whose result is multiplied by sigmoid(shared_gate(x)) where there is one.
+    """
+
+    router: Linear
+    experts: tuple[Mlp, ...]
+    top_k: int
+    act: str = "softmax"
+    choice_bias: Array | None = None
+    groups: tuple[int, int] | None = None
+    normalise: bool = True
+    eps: float = 0.0
+    scale: float = 1.0
+    shared: Mlp | None = None
+    shared_gate: Linear | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +208,7 @@ class Layer:
     norm: Norm | None
     mixer: OneMixer | ParallelMixer
     mlp_norm: Norm | None = None
-    mlp: Mlp | None = None
+    mlp: Mlp | Experts | None = None
     post_norm: Norm | None = None
     mlp_post_norm: Norm | None = None
 
@@ -217,11 +248,17 @@ class LogitsHead:
 class ModelSpec:
     """A whole model: embedding (vocab, hidden) times its multiplier, layers, head."""
 
-    embedding: Array
+    embedding: Weight
     layers: tuple[Layer, ...]
     head: SentenceHead | LogitsHead
     embedding_multiplier: float = 1.0
 
     @property
     def hidden_size(self) -> int:
-        return int(self.embedding.shape[1])
+        return self.embedding.inputs
+
+    @property
+    def tied(self) -> bool:
+        """Whether the head's product is the embedding again."""
+        head = self.head
+        return isinstance(head, LogitsHead) and head.project.weight.key == self.embedding.key

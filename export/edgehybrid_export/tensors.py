@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +30,38 @@ class TensorFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._header, self._begin = _read_header(path)
-        self._data = np.memmap(path, dtype=np.uint8, mode="r")
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.names = tuple(name for name in self._header if name != "__metadata__")
         for name in self.names:
             self._check(name)
 
-    def tensor(self, name: str) -> NDArray[np.float32]:
-        """One tensor as a new float32 array."""
+    def rows(self, name: str, begin: int, end: int) -> NDArray[np.float32]:
+        """Rows begin..end-1 of one tensor, seen as a matrix of its last axis, as new float32."""
         entry = self._header[name]
-        if entry["dtype"] not in _DTYPES:
+        dtype = entry["dtype"]
+        if dtype not in _DTYPES:
             raise CheckpointError(
-                f"{self.path}: tensor {name!r} has dtype {entry['dtype']}, expected one of "
+                f"{self.path}: tensor {name!r} has dtype {dtype}, expected one of "
                 f"{', '.join(_DTYPES)}"
             )
-        begin, end = entry["data_offsets"]
-        raw = self._data[self._begin + begin : self._begin + end]
-        array = raw.view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        if entry["dtype"] == "BF16":  # the upper half of a float32
-            return (array.astype(np.uint32) << 16).view(np.float32)
-        return array.astype(np.float32)
+        columns = entry["shape"][-1] if entry["shape"] else 1
+        width = columns * np.dtype(_DTYPES[dtype]).itemsize
+        at = self._begin + entry["data_offsets"][0]
+        raw = np.frombuffer(self._map, np.uint8, (end - begin) * width, at + begin * width)
+        array = _widened(raw.view(_DTYPES[dtype])).reshape(end - begin, columns)
+        self._give_back()
+        return array
+
+    def tensor(self, name: str) -> NDArray[np.float32]:
+        """One whole tensor as a new float32 array."""
+        shape = self.shape(name)
+        return self.rows(name, 0, math.prod(shape[:-1])).reshape(shape)
+
+    def _give_back(self) -> None:
+        """Let go of the pages that were read: they would count as this process's memory."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of one tensor."""
@@ -61,13 +75,21 @@ class TensorFile:
             width = np.dtype(_DTYPES.get(entry["dtype"], "u1")).itemsize
         except (KeyError, TypeError, ValueError) as error:
             raise _not_whole(self.path, f"no place for tensor {name!r}") from error
-        held = len(self._data) - self._begin
+        held = len(self._map) - self._begin
         if not 0 <= begin <= end <= held:
             raise _not_whole(self.path, f"tensor {name!r} ends at byte {end} of {held}")
         if entry["dtype"] in _DTYPES and items * width != end - begin:
             raise _not_whole(
                 self.path, f"tensor {name!r} has {end - begin} bytes, expected {items * width}"
             )
+
+
+def _widened(array: NDArray[Any]) -> NDArray[np.float32]:
+    if array.dtype != np.uint16:
+        return array.astype(np.float32)
+    wide = array.astype(np.uint32)  # bfloat16: the upper half of a float32
+    wide <<= 16
+    return wide.view(np.float32)
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:

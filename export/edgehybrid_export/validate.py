@@ -1,7 +1,12 @@
-"""Is the bundle the checkpoint? Names, shapes, values, in that order."""
+"""Is the bundle the checkpoint? Names, shapes, values, in that order.
+
+One segment at a time is loaded, and one layer of the checkpoint: so a model of any size is
+compared in little memory.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,49 +14,100 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgehybrid.bundle import open_bundle
-from edgehybrid.runtime.model import Model
+from edgehybrid.bundle import Bundle
+from edgehybrid.runtime.graph import Segment
+from edgehybrid.runtime.mixers import load_mixers
 from edgehybrid_export.errors import ValidationError
-from edgehybrid_export.reference import residuals
-from edgehybrid_export.spec import ModelSpec
+from edgehybrid_export.precision import Precisions
+from edgehybrid_export.reference import logits, residuals
+from edgehybrid_export.spec import LogitsHead, ModelSpec
+from edgehybrid_kernels import load_kernels
 
-TOKENS, SEED = 600, 0
+Array = NDArray[np.float32]
+TOKENS, SEED = 300, 0
 #: Largest mean error of the residual stream, in its own standard deviations.
-TOLERANCE = {"float32": 1e-4, "int8": 0.1, "int4": 0.35}
+TOLERANCE = {"float32": 1e-4, "float16": 5e-3, "int8": 0.1, "int4": 0.35}
+#: Tokens whose logits are in memory at a time.
+ROWS = 64
 
 
-def validate(spec: ModelSpec, folder: Path, weights: str) -> dict[str, Any]:
-    """Compare the bundle in `folder` with `spec`; return the measured loss.
+def validate(
+    spec: ModelSpec,
+    bundle: Bundle,
+    precisions: Precisions,
+    text: NDArray[np.int32] | None = None,
+) -> dict[str, Any]:
+    """Compare `bundle` with `spec` on random tokens, and on those of a text; return the loss.
 
     Raises:
         ValidationError: which name, shape or value differs, with both numbers.
     """
     for i in range(len(spec.layers) + 1):
-        _check_interface(folder / f"segment.{i}.onnx", spec.hidden_size)
-    model = Model(open_bundle(folder), threads=1, kernels="numpy")
+        _check_interface(bundle.file(f"segment.{i}.onnx"), spec.hidden_size)
     ids = sample_ids(spec)
-    got, wanted = run_residuals(model, ids), residuals(spec, ids)[-1]
-    return _compare(got, wanted, weights)
+    loss = _compare(last_residuals(bundle, ids), last(residuals(spec, ids)), precisions)
+    if text is not None and isinstance(spec.head, LogitsHead):
+        loss["calibration"] = text_loss(spec.head, bundle, *both_residuals(spec, bundle, text))
+    return loss
 
 
 def sample_ids(spec: ModelSpec) -> NDArray[np.int32]:
     """Token ids (TOKENS,) drawn evenly, the same every time."""
     random = np.random.default_rng(SEED)
-    return random.integers(0, len(spec.embedding), TOKENS, dtype=np.int32)
+    return random.integers(0, spec.embedding.outputs, TOKENS, dtype=np.int32)
 
 
-def run_residuals(model: Model, ids: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Residual stream (T, hidden) after the last layer, as the bundle computes it."""
-    stream, space = model.stream(), model.spaces[0]
-    pieces = []
-    for start in range(0, len(ids), space.chunk):
-        space.fill(ids[start : start + space.chunk], start)
-        for i in range(len(model.segments)):
-            space.run_segment(i)
-            if i < len(model.mixers):
-                stream.mix(i, space)
-        pieces.append(space.last_h[: space.length].copy())
-    return np.concatenate(pieces)
+def last(stages: Iterator[Array]) -> Array:
+    """The last of some residuals."""
+    for h in stages:  # noqa: B007
+        pass
+    return h
+
+
+def both_residuals(spec: ModelSpec, bundle: Bundle, ids: NDArray[np.int32]) -> tuple[Array, Array]:
+    """Residuals (T, hidden) after the last layer, as the bundle and as the checkpoint has them."""
+    return last_residuals(bundle, ids), last(residuals(spec, ids))
+
+
+def last_residuals(bundle: Bundle, ids: NDArray[np.int32]) -> Array:
+    """Residuals (T, hidden) after the last layer, as the bundle's graphs compute them."""
+    kernels, mixers = load_kernels("numpy"), load_mixers(bundle)
+    length = len(ids)
+    feeds: dict[str, NDArray[Any]] = {
+        "ids": ids.astype(np.int32),
+        "positions": np.arange(length, dtype=np.float32),
+    }
+    for i in range(len(mixers) + 1):
+        segment = Segment(bundle.file(f"segment.{i}.onnx"))
+        outputs = segment.run({name: feeds[name] for name in segment.inputs})
+        made = dict(zip(segment.outputs, outputs, strict=True))
+        feeds |= {"h": made["present_h"]}
+        if i < len(mixers):
+            buffers = mixers[i].buffers(length) | made
+            feeds["y"] = np.empty((length, mixers[i].width), np.float32)
+            mixers[i].run(kernels, buffers, length, mixers[i].alloc(None), feeds["y"])
+    return feeds["h"]
+
+
+def text_loss(head: LogitsHead, bundle: Bundle, got: Array, wanted: Array) -> dict[str, Any]:
+    """Mean KL divergence from the float32 logits, and how often the likeliest token is the same."""
+    graph, divergence, same = Segment(bundle.file("logits.onnx")), 0.0, 0
+    for i in range(0, len(got), ROWS):
+        theirs = _log_softmax(logits(head, wanted[i : i + ROWS]))
+        ours = _log_softmax(graph.run({"h": got[i : i + ROWS]})[0])
+        divergence += float((np.exp(theirs) * (theirs - ours)).sum())
+        same += int((theirs.argmax(-1) == ours.argmax(-1)).sum())
+    return {
+        "tokens": len(got),
+        "mean_kl": round(divergence / len(got), 6),
+        "top1_agreement": round(same / len(got), 4),
+    }
+
+
+def _log_softmax(x: Array) -> NDArray[np.float64]:
+    shifted = x.astype(np.float64) - x.max(-1, keepdims=True)
+    result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return result
 
 
 def _check_interface(path: Path, hidden: int) -> None:
@@ -64,18 +120,19 @@ def _check_interface(path: Path, hidden: int) -> None:
         raise ValidationError(f"{path.name}: present_h has shape {shape}, expected ['T', {hidden}]")
 
 
-def _compare(got: NDArray[np.float32], wanted: NDArray[np.float32], weights: str) -> dict[str, Any]:
+def _compare(got: Array, wanted: Array, precisions: Precisions) -> dict[str, Any]:
     if got.shape != wanted.shape:
         raise ValidationError(f"residuals have shape {got.shape}, expected {wanted.shape}")
     error = float(np.sqrt(np.square(got - wanted).mean()) / wanted.std())
-    if not error <= TOLERANCE[weights]:
+    limit = max(TOLERANCE[precisions.body.kind], TOLERANCE[precisions.embedding.kind])
+    if not error <= limit:
         raise ValidationError(
-            f"the {weights} bundle is off by {error:.3g} standard deviations of the float32 "
-            f"residuals, over {TOLERANCE[weights]}"
+            f"the {precisions.name} bundle is off by {error:.3g} standard deviations of the "
+            f"float32 residuals, over {limit}"
         )
     cosine = (got * wanted).sum(-1) / np.linalg.norm(got, axis=-1) / np.linalg.norm(wanted, axis=-1)
     return {
-        "against": f"float32 reference, {TOKENS} random tokens",
+        "against": f"float32 reference, {len(got)} random tokens",
         "residual_error": round(error, 7),
         "mean_cosine": round(float(cosine.mean()), 7),
     }

@@ -83,6 +83,7 @@ def _mlp(ckpt: Checkpoint, name: str) -> Mlp:
         linear(ckpt, f"{name}.up_proj", hidden, inner, bias=bias),
         linear(ckpt, f"{name}.down_proj", inner, hidden, bias=bias),
         gated=False,
+        act="relu2",
     )
 
 

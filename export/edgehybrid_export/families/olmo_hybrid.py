@@ -11,7 +11,6 @@ import numpy as np
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
 from edgehybrid_export.families.parts import (
-    Array,
     AttentionShape,
     attention,
     convolution,
@@ -25,6 +24,7 @@ from edgehybrid_export.families.parts import (
 )
 from edgehybrid_export.families.rope import rotary
 from edgehybrid_export.spec import DeltaMixer, Layer, ModelSpec, Rotary
+from edgehybrid_export.weights import Array
 
 OUTPUT_EPS = 1e-5
 #: transformers' name and the authors', of which a file has one.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgehybrid_export import weights
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
 from edgehybrid_export.spec import (
@@ -21,33 +21,30 @@ from edgehybrid_export.spec import (
     Rotary,
     SsdMixer,
 )
-
-Array = NDArray[np.float32]
+from edgehybrid_export.weights import Array, Weight
 
 
 def linear(
     ckpt: Checkpoint, name: str, inputs: int, outputs: int, *, bias: bool = False, times: float = 1
 ) -> Linear:
     """A `torch.nn.Linear`, its result multiplied by `times`."""
-    weight = ckpt.tensor(f"{name}.weight", (outputs, inputs))
+    weight = ckpt.weight(f"{name}.weight", (outputs, inputs))
     offset = ckpt.tensor(f"{name}.bias", (outputs,)) if bias else None
-    return scaled(Linear(np.ascontiguousarray(weight.T), offset), np.float32(times))
+    return scaled(Linear(weight, offset), np.float32(times))
 
 
 def scaled(linear: Linear, factor: Array | np.float32) -> Linear:
     """`linear` with its result multiplied by `factor`: a number, or one for each output."""
-    if np.all(np.asarray(factor) == 1):
-        return linear
-    bias = None if linear.bias is None else linear.bias * factor
-    return Linear((linear.weight * factor).astype(np.float32), bias)
+    bias = None if linear.bias is None else (linear.bias * factor).astype(np.float32)
+    return Linear(weights.times(linear.weight, factor), bias)
 
 
 def side_by_side(*parts: Linear) -> Linear:
     """One product that gives what `parts` give, in their order."""
-    weight = np.concatenate([part.weight for part in parts], axis=1)
+    weight = weights.side_by_side(*(part.weight for part in parts))
     if all(part.bias is None for part in parts):
         return Linear(weight)
-    zeros = [np.zeros(part.weight.shape[1], np.float32) for part in parts]
+    zeros = [np.zeros(part.weight.outputs, np.float32) for part in parts]
     biases = [zero if p.bias is None else p.bias for p, zero in zip(parts, zeros, strict=True)]
     return Linear(weight, np.concatenate(biases))
 
@@ -213,16 +210,16 @@ def convolution(
     )
 
 
-def embedding(ckpt: Checkpoint, name: str) -> Array:
+def embedding(ckpt: Checkpoint, name: str) -> Weight:
     """The embedding (vocab, hidden); the tokenizer must not have more tokens than rows."""
     size = ckpt.field("vocab_size")
     ckpt.check_tokenizer(size)
-    return ckpt.tensor(f"{name}.weight", (size, ckpt.field("hidden_size")))
+    return ckpt.weight(f"{name}.weight", (size, ckpt.field("hidden_size")))
 
 
 def logits_head(
     ckpt: Checkpoint,
-    table: Array,
+    table: Weight,
     final_norm: Norm,
     *,
     tied: bool,
@@ -230,13 +227,13 @@ def logits_head(
     softcap: float | None = None,
 ) -> LogitsHead:
     """`lm_head`, or the embedding `table` again where the two are tied."""
-    vocab, hidden = table.shape
     if tied:
         ckpt.skip("lm_head.weight")
-        project = Linear(np.ascontiguousarray(table.T))
+        project = Linear(table)
     else:
-        project = linear(ckpt, "lm_head", hidden, vocab)
-    return LogitsHead(final_norm, project, float(scale), softcap, _stop_tokens(ckpt, vocab))
+        project = linear(ckpt, "lm_head", table.inputs, table.outputs)
+    stops = _stop_tokens(ckpt, table.outputs)
+    return LogitsHead(final_norm, project, float(scale), softcap, stops)
 
 
 def limits(ckpt: Checkpoint, name: str = "time_step_limit") -> tuple[float, float]:

@@ -22,6 +22,7 @@ from edgehybrid_export.families.parts import (
 )
 from edgehybrid_export.families.rope import rotary
 from edgehybrid_export.spec import AttentionMixer, DeltaMixer, Layer, Linear, ModelSpec
+from edgehybrid_export.weights import pick
 
 PARTIAL, INTERVAL = 0.25, 4
 KINDS = {"linear_attention": "delta", "full_attention": "attention"}
@@ -102,11 +103,11 @@ def _attention(ckpt: Checkpoint, name: str) -> AttentionMixer:
     hidden, size, eps = shape.hidden, shape.head_dim, ckpt.field("rms_norm_eps", 1e-6)
     queries, keys = shape.heads * size, shape.kv_heads * size
     both = linear(ckpt, f"{name}.q_proj", hidden, 2 * queries).weight
-    q, gate = np.split(both.reshape(hidden, shape.heads, 2, size), 2, axis=2)
+    places = np.arange(2 * queries).reshape(shape.heads, 2, size)
+    q, gate = (Linear(pick(both, places[:, half].reshape(-1))) for half in (0, 1))
     k, v = (linear(ckpt, f"{name}.{part}_proj", hidden, keys) for part in "kv")
-    q, gate = (half.reshape(hidden, queries) for half in (q, gate))
     return AttentionMixer(
-        qkv=side_by_side(Linear(q), k, v, Linear(gate)),
+        qkv=side_by_side(q, k, v, gate),
         router=None,
         out_proj=linear(ckpt, f"{name}.o_proj", queries, hidden),
         n_heads=shape.heads,

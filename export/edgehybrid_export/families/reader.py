@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from edgehybrid.documents.encoding import END_TOKENS, OTHER_END
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
+from edgehybrid_export.families.parts import linear, side_by_side
 from edgehybrid_export.spec import (
     AttentionMixer,
     Layer,
@@ -44,21 +45,13 @@ def read(ckpt: Checkpoint) -> ModelSpec:
                 mlp=_mlp(ckpt, f"layers.{i}"),
             )
         )
-    embedding = ckpt.tensor("embed_tokens.weight", (ckpt.field("vocab_size"), hidden))
+    embedding = ckpt.weight("embed_tokens.weight", (ckpt.field("vocab_size"), hidden))
     return ModelSpec(embedding, tuple(layers), _head(ckpt))
 
 
 def _linear(ckpt: Checkpoint, name: str, size: tuple[int, int], bias: bool = False) -> Linear:
     inputs, outputs = size
-    weight = ckpt.tensor(f"{name}.weight", (outputs, inputs))
-    return Linear(
-        np.ascontiguousarray(weight.T),
-        ckpt.tensor(f"{name}.bias", (outputs,)) if bias else None,
-    )
-
-
-def _side_by_side(*parts: Linear) -> Linear:
-    return Linear(np.concatenate([p.weight for p in parts], axis=1))
+    return linear(ckpt, name, inputs, outputs, bias=bias)
 
 
 def _norm(ckpt: Checkpoint, name: str, size: int) -> Norm:
@@ -69,7 +62,7 @@ def _mlp(ckpt: Checkpoint, name: str) -> Mlp:
     hidden, inner = ckpt.field("hidden_size"), ckpt.field("intermediate_size")
     gate = _linear(ckpt, f"{name}.gate_proj", (hidden, inner))
     up = _linear(ckpt, f"{name}.up_proj", (hidden, inner))
-    return Mlp(_side_by_side(gate, up), _linear(ckpt, f"{name}.down_proj", (inner, hidden)))
+    return Mlp(side_by_side(gate, up), _linear(ckpt, f"{name}.down_proj", (inner, hidden)))
 
 
 def _mamba(ckpt: Checkpoint, name: str) -> SsdMixer:
@@ -99,7 +92,7 @@ def _attention(ckpt: Checkpoint, name: str) -> AttentionMixer:
     width = ckpt.field("router_hidden_size")
     sizes = {"q_proj": heads * dim, "k_proj": kv_heads * dim, "v_proj": kv_heads * dim}
     return AttentionMixer(
-        qkv=_side_by_side(
+        qkv=side_by_side(
             *(_linear(ckpt, f"{name}.{part}", (hidden, size)) for part, size in sizes.items())
         ),
         router=Router(
