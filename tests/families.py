@@ -48,6 +48,11 @@ NEMOTRON = {
     "conv_kernel": 4, "chunk_size": 32, "time_step_min": 1e-30,
     "layers_block_type": ["linear_attention", "mlp", "full_attention", "mlp", "linear_attention"],
 }  # fmt: skip
+NEMOTRON_MOE = {
+    "n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 24,
+    "moe_shared_expert_intermediate_size": 40, "routed_scaling_factor": 1.7, "n_group": 1,
+    "topk_group": 1,
+}  # fmt: skip
 LFM2 = {
     "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4,
     "num_key_value_heads": 2, "block_multiple_of": 16, "conv_L_cache": 3,
@@ -90,6 +95,9 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {"layer_types": ["full_attention"] * 2 + ["linear_attention"], "num_key_value_heads": 1,
          "attention_bias": True, "time_step_limit": [0.02, 0.09], "mamba_n_heads": 3,
          "mamba_d_head": 32},
+        {"num_local_experts": 6, "num_experts_per_tok": 2, "intermediate_size": 24},
+        {"num_local_experts": 5, "num_experts_per_tok": 5, "intermediate_size": 40,
+         "tie_word_embeddings": True},
     ]),
     "mamba2": (MAMBA2, [
         {"n_groups": 3, "use_bias": True},
@@ -118,6 +126,11 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "time_step_limit": [0.02, 0.09]},
         {"mlp_bias": True, "use_bias": True, "head_dim": 20, "mamba_num_heads": 3,
          "mamba_head_dim": 32, "n_groups": 1, "tie_word_embeddings": True},
+        {"layers_block_type": ["linear_attention", "moe", "full_attention", "moe"],
+         **NEMOTRON_MOE},
+        {"layers_block_type": ["linear_attention", "moe", "full_attention", "mlp"],
+         **NEMOTRON_MOE, "n_group": 4, "topk_group": 2, "moe_latent_size": 20,
+         "mlp_bias": True, "norm_topk_prob": False},
     ]),
     "qwen3_5_text": (QWEN35, [
         {},
@@ -134,6 +147,14 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {"linear_allow_neg_eigval": False, "linear_conv_kernel_dim": 3, "num_key_value_heads": 1,
          "layer_types": ["full_attention", "linear_attention", "full_attention"],
          "linear_num_key_heads": 1, "linear_key_head_dim": 16, "linear_value_head_dim": 8},
+    ]),
+    "lfm2_moe": (LFM2 | {"moe_intermediate_size": 24, "num_experts": 6, "num_dense_layers": 1,
+                         "num_experts_per_tok": 2}, [
+        {},
+        {"use_expert_bias": False, "norm_topk_prob": False, "routed_scaling_factor": 2.5,
+         "num_dense_layers": 0, "conv_bias": True},
+        {"layer_types": ["full_attention", "conv", "full_attention"], "num_key_value_heads": 1,
+         "num_experts": 3, "num_experts_per_tok": 3, "tie_word_embeddings": False},
     ]),
     "lfm2": (LFM2, [
         {},
@@ -158,6 +179,9 @@ def random_model(family: str, **fields: Any) -> transformers.PreTrainedModel:
     with torch.no_grad():
         for name, weight in model.named_parameters():
             _randomise(name.rsplit(".", 1)[-1], name, weight)
+        for name, buffer in model.named_buffers():
+            if name.endswith(("expert_bias", "correction_bias")):
+                buffer.normal_(0, 0.1)
     return model
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edgehybrid_export.graph import Graph
@@ -15,7 +17,7 @@ def feed_forward(graph: Graph, x: str, mlp: Mlp | Experts, precision: Precision)
     ready = scaled(graph, x, precision)
     if isinstance(mlp, Mlp):
         return _mlp(graph, ready, mlp, precision)
-    mixed = _experts(graph, x, ready, mlp, precision)
+    mixed = _mixture(graph, x, ready, mlp, precision)
     if mlp.shared is None:
         return mixed
     shared = _mlp(graph, ready, mlp.shared, precision)
@@ -42,11 +44,29 @@ def _act(graph: Graph, x: str, act: str) -> str:
     return graph.gelu(x) if act == "gelu" else graph.silu(x)
 
 
-def _experts(graph: Graph, x: str, ready: Scaled, mlp: Experts, precision: Precision) -> str:
+def _mixture(graph: Graph, x: str, ready: Scaled, mlp: Experts, precision: Precision) -> str:
+    choice = _choice(graph, x, mlp)
+    if mlp.latent is None:
+        return _experts(graph, x, ready, choice, mlp.experts, precision)
+    down, up = mlp.latent
+    narrow = linear(graph, ready, down, precision)
+    ready = scaled(graph, narrow, precision)
+    mixed = _experts(graph, narrow, ready, choice, mlp.experts, precision)
+    return linear(graph, scaled(graph, mixed, precision), up, precision)
+
+
+def _experts(
+    graph: Graph,
+    x: str,
+    ready: Scaled,
+    choice: tuple[str, str],
+    experts: Sequence[Mlp],
+    precision: Precision,
+) -> str:
     """Each expert takes the rows that chose it, none if none did; all results are added up."""
-    weights, chosen = _choice(graph, x, mlp)
+    weights, chosen = choice
     rows, results = [], []
-    for i, expert in enumerate(mlp.experts):
+    for i, expert in enumerate(experts):
         here = graph.node("Equal", chosen, graph.constant(np.array(i, np.int64), "expert"))
         places = graph.node("Transpose", graph.node("NonZero", here), perm=[1, 0])
         row, _ = graph.split(places, [1, 1])  # (n, 1)
@@ -89,14 +109,14 @@ def _choice(graph: Graph, x: str, mlp: Experts) -> tuple[str, str]:
 
 
 def _best_groups(graph: Graph, wish: str, experts: int, groups: int, kept: int) -> str:
-    """`wish` (T, experts) with 0 for the experts of all but the best groups."""
+    """`wish` (T, experts) with -inf for the experts of all but the best groups."""
     size = experts // groups
     pairs, _ = graph.top(graph.reshape(wish, [-1, groups, size]), min(2, size))
     axis = graph.constant(np.array([-1], dtype=np.int64), "axis")
     sums = graph.node("ReduceSum", pairs, axis, keepdims=0)
-    best, _ = graph.top(sums, kept)
-    _, lowest = graph.split(best, [kept - 1, 1]) if kept > 1 else ("", best)
-    mask = graph.node("Cast", graph.node("GreaterOrEqual", sums, lowest), to=1)
-    parts, mask = graph.reshape(wish, [-1, groups, size]), graph.reshape(mask, [-1, groups, 1])
-    spread = graph.node("Mul", parts, mask)
+    highest, _ = graph.top(sums, kept)
+    _, lowest = graph.split(highest, [kept - 1, 1]) if kept > 1 else ("", highest)
+    best = graph.reshape(graph.node("GreaterOrEqual", sums, lowest), [-1, groups, 1])
+    never = graph.constant(float("-inf"), "never")
+    spread = graph.node("Where", best, graph.reshape(wish, [-1, groups, size]), never)
     return graph.reshape(spread, [-1, experts])

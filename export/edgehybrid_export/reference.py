@@ -99,16 +99,22 @@ def _norm(norm: Norm | None, x: Array) -> Array:
 def _feed_forward(mlp: Mlp | Experts, x: Array) -> Array:
     if isinstance(mlp, Mlp):
         return _mlp(mlp, x)
+    y = _mixture(mlp, x)
+    if mlp.shared is None:
+        return y
+    shared = _mlp(mlp.shared, x)
+    return y + (shared * sigmoid(_apply(mlp.shared_gate, x)) if mlp.shared_gate else shared)
+
+
+def _mixture(mlp: Experts, x: Array) -> Array:
     weights, chosen = _choice(mlp, x)
+    x = x if mlp.latent is None else _apply(mlp.latent[0], x)
     y = np.zeros_like(x)
     for i, expert in enumerate(mlp.experts):
         rows, places = np.nonzero(chosen == i)
         if len(rows):
             y[rows] += _mlp(expert, x[rows]) * weights[rows, places, None]
-    if mlp.shared is None:
-        return y
-    shared = _mlp(mlp.shared, x)
-    return y + (shared * sigmoid(_apply(mlp.shared_gate, x)) if mlp.shared_gate else shared)
+    return y if mlp.latent is None else _apply(mlp.latent[1], y)
 
 
 def _mlp(mlp: Mlp, x: Array) -> Array:
@@ -143,7 +149,7 @@ def _choice(mlp: Experts, x: Array) -> tuple[Array, NDArray[np.int64]]:
         parts = wish.reshape(len(x), groups, -1)
         sums = np.sort(parts, axis=-1)[..., -2:].sum(-1)
         lowest = np.sort(sums, axis=-1)[:, -kept, None]
-        wish = (parts * (sums >= lowest)[..., None]).reshape(wish.shape)
+        wish = np.where((sums >= lowest)[..., None], parts, -np.inf).reshape(wish.shape)
     chosen = np.argsort(-wish, axis=-1, kind="stable")[:, : mlp.top_k]
     weights = np.take_along_axis(scores, chosen, -1)
     if mlp.normalise:

@@ -182,7 +182,8 @@ class Experts:
     choice only. With `groups` (n, k) the experts come in n groups, and only those of the k groups
     with the highest sums of their two best are chosen from. The weights are divided by their sum
     plus `eps` if `normalise`, and multiplied by `scale`. Every token also passes the `shared`
-    MLP, whose result is multiplied by sigmoid(shared_gate(x)) where there is one.
+    MLP, whose result is multiplied by sigmoid(shared_gate(x)) where there is one. With a `latent`
+    (down, up) the experts, not the router, read down(x), and up is applied to their sum.
     """
 
     router: Linear
@@ -196,6 +197,7 @@ class Experts:
     scale: float = 1.0
     shared: Mlp | None = None
     shared_gate: Linear | None = None
+    latent: tuple[Linear, Linear] | None = None
 
 
 @dataclass(frozen=True)

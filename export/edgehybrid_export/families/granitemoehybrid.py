@@ -1,4 +1,4 @@
-"""`granitemoehybrid`, dense: Granite 4.0-H, Mamba-2 with a few attention layers.
+"""`granitemoehybrid`: Granite 4.0-H, Mamba-2 with a few attention layers.
 
 Multipliers: of the embedding, of each residual branch (folded into its last product), of the
 attention's logits, and of the logits. Positions are rotary only where position_embedding_type
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families.experts import stacked
 from edgehybrid_export.families.parts import (
     AttentionShape,
     SsdShape,
@@ -23,7 +24,7 @@ from edgehybrid_export.families.parts import (
     ssd,
 )
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import AttentionMixer, Layer, Mlp, ModelSpec, SsdMixer
+from edgehybrid_export.spec import AttentionMixer, Experts, Layer, Mlp, ModelSpec, SsdMixer
 
 KINDS = {
     "mamba": "ssd",
@@ -34,8 +35,7 @@ KINDS = {
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:
-    """Granite 4.0-H without experts."""
-    ckpt.expect("num_local_experts", 0)
+    """Granite 4.0-H, dense or with experts beside the shared MLP."""
     ckpt.expect("hidden_act", "silu")
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
     kinds = layer_kinds(ckpt, ckpt.field("layer_types"), KINDS)
@@ -48,7 +48,7 @@ def read(ckpt: Checkpoint) -> ModelSpec:
                 norm=norm(ckpt, f"{prefix}.input_layernorm", hidden, eps),
                 mixer=_mixer(ckpt, prefix, kind),
                 mlp_norm=norm(ckpt, f"{prefix}.post_attention_layernorm", hidden, eps),
-                mlp=_mlp(ckpt, f"{prefix}.shared_mlp"),
+                mlp=_mlp(ckpt, prefix),
             )
         )
     head = logits_head(
@@ -99,11 +99,26 @@ def _ssd_shape(ckpt: Checkpoint) -> SsdShape:
     )
 
 
-def _mlp(ckpt: Checkpoint, name: str) -> Mlp:
+def _mlp(ckpt: Checkpoint, prefix: str) -> Mlp | Experts:
     hidden, inner = ckpt.field("hidden_size"), ckpt.field("shared_intermediate_size")
-    return Mlp(
-        linear(ckpt, f"{name}.input_linear", hidden, 2 * inner),
-        linear(ckpt, f"{name}.output_linear", inner, hidden, times=_residual(ckpt)),
+    shared = Mlp(
+        linear(ckpt, f"{prefix}.shared_mlp.input_linear", hidden, 2 * inner),
+        linear(ckpt, f"{prefix}.shared_mlp.output_linear", inner, hidden, times=_residual(ckpt)),
+    )
+    count, moe = ckpt.field("num_local_experts", 0), f"{prefix}.block_sparse_moe"
+    if not count:
+        return shared
+    return Experts(
+        router=linear(ckpt, f"{moe}.router.layer", hidden, count),
+        experts=stacked(
+            ckpt,
+            f"{moe}.input_linear.weight",
+            f"{moe}.output_linear.weight",
+            (count, hidden, ckpt.field("intermediate_size")),
+            times=_residual(ckpt),
+        ),
+        top_k=ckpt.field("num_experts_per_tok"),
+        shared=shared,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from edgehybrid_export.checkpoint import Checkpoint
@@ -17,7 +18,7 @@ from edgehybrid_export.families.parts import (
     norm,
 )
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import Layer, ModelSpec, ShortConvMixer
+from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec, ShortConvMixer
 
 THETA = 1_000_000.0
 KINDS = {"conv": "conv", "full_attention": "attention"}
@@ -25,12 +26,17 @@ KINDS = {"conv": "conv", "full_attention": "attention"}
 
 def read(ckpt: Checkpoint) -> ModelSpec:
     """LFM2, dense."""
+    return read_with(ckpt, _mlp)
+
+
+def read_with(ckpt: Checkpoint, mlp: Callable[[Checkpoint, int], Mlp | Experts]) -> ModelSpec:
+    """LFM2's names, with what `mlp` makes of the feed-forward part of layer i."""
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("norm_eps")
     shape = AttentionShape.of(
         ckpt, out="out_proj", head_norms=("q_layernorm", "k_layernorm"), eps=eps
     )
     shape = replace(shape, rotary=rotary(ckpt, shape.head_dim, theta=THETA))
-    table, inner = embedding(ckpt, "model.embed_tokens"), mlp_width(ckpt)
+    table = embedding(ckpt, "model.embed_tokens")
     layers = []
     for i, kind in enumerate(layer_kinds(ckpt, _types(ckpt), KINDS)):
         prefix = f"model.layers.{i}"
@@ -43,14 +49,19 @@ def read(ckpt: Checkpoint) -> ModelSpec:
                     else _short_conv(ckpt, f"{prefix}.conv")
                 ),
                 mlp_norm=norm(ckpt, f"{prefix}.ffn_norm", hidden, eps),
-                mlp=gated_mlp(
-                    ckpt, f"{prefix}.feed_forward", hidden, inner, names=("w1", "w3", "w2")
-                ),
+                mlp=mlp(ckpt, i),
             )
         )
     final = norm(ckpt, "model.embedding_norm", hidden, eps)
     tied = bool(ckpt.field("tie_embedding", ckpt.field("tie_word_embeddings", True)))
     return ModelSpec(table, tuple(layers), logits_head(ckpt, table, final, tied=tied))
+
+
+def _mlp(ckpt: Checkpoint, i: int) -> Mlp:
+    return gated_mlp(
+        ckpt, f"model.layers.{i}.feed_forward", ckpt.field("hidden_size"), mlp_width(ckpt),
+        names=("w1", "w3", "w2"),
+    )  # fmt: skip
 
 
 def mlp_width(ckpt: Checkpoint) -> int:

@@ -1,6 +1,6 @@
-"""`nemotron_h`, dense: one mixer or MLP a block, in a pattern of M (Mamba-2), * and - (MLP).
+"""`nemotron_h`: one mixer or MLP a block, in a pattern of M (Mamba-2), *, - (MLP), E (experts).
 
-A block and the MLP block after it are one `Layer`. Attention has no positions, MLPs no gate.
+A block and the MLP or mixture after it are one `Layer`. Attention has no positions, MLPs no gate.
 Steps are clamped to time_step_limit, as the models were trained; transformers 5.23 clamps them to
 time_step_min from below, a known mistake (huggingface/transformers#48989).
 """
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
+from edgehybrid_export.families.experts import listed_ungated
 from edgehybrid_export.families.parts import (
     AttentionShape,
     SsdShape,
@@ -23,7 +24,7 @@ from edgehybrid_export.families.parts import (
     norm,
     ssd,
 )
-from edgehybrid_export.spec import Layer, Mlp, ModelSpec
+from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec
 
 KINDS = {
     "M": "ssd",
@@ -34,11 +35,13 @@ KINDS = {
     "full_attention": "attention",
     "-": "mlp",
     "mlp": "mlp",
+    "E": "moe",
+    "moe": "moe",
 }
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:
-    """Nemotron-H without experts."""
+    """Nemotron-H, dense or with experts."""
     ckpt.expect("mlp_hidden_act", "relu2")
     ckpt.expect("mamba_hidden_act", "silu")
     ckpt.expect("num_nextn_predict_layers", 0)
@@ -67,7 +70,9 @@ def _layers(ckpt: Checkpoint, root: str) -> list[Layer]:
         elif not layers or layers[-1].mlp:
             raise CheckpointError(f"block {i} is an MLP that follows no mixer: not exported yet")
         else:
-            layers[-1] = replace(layers[-1], mlp_norm=before, mlp=_mlp(ckpt, f"{prefix}.mixer"))
+            read_mlp = _experts if kind == "moe" else _mlp
+            mlp = read_mlp(ckpt, f"{prefix}.mixer")
+            layers[-1] = replace(layers[-1], mlp_norm=before, mlp=mlp)
     return layers
 
 
@@ -76,8 +81,35 @@ def _kinds(ckpt: Checkpoint) -> list[str]:
     return layer_kinds(ckpt, listed or list(ckpt.field("hybrid_override_pattern")), KINDS)
 
 
-def _mlp(ckpt: Checkpoint, name: str) -> Mlp:
-    hidden, inner = ckpt.field("hidden_size"), ckpt.field("intermediate_size")
+def _experts(ckpt: Checkpoint, name: str) -> Experts:
+    hidden, count = ckpt.field("hidden_size"), ckpt.field("n_routed_experts")
+    inner, narrow = ckpt.field("moe_intermediate_size"), ckpt.field("moe_latent_size", None)
+    bias, groups = bool(ckpt.field("mlp_bias", False)), ckpt.field("n_group", 1)
+    return Experts(
+        router=linear(ckpt, f"{name}.gate", hidden, count),
+        experts=listed_ungated(
+            ckpt, f"{name}.experts", count, narrow or hidden, inner, act="relu2"
+        ),
+        top_k=ckpt.field("num_experts_per_tok"),
+        act="sigmoid",
+        choice_bias=ckpt.tensor(f"{name}.gate.e_score_correction_bias", (count,)),
+        groups=(groups, ckpt.field("topk_group", 1)) if groups > 1 else None,
+        normalise=bool(ckpt.field("norm_topk_prob", True)),
+        eps=1e-20,
+        scale=float(ckpt.field("routed_scaling_factor", 1.0)),
+        shared=_mlp(
+            ckpt, f"{name}.shared_experts", ckpt.field("moe_shared_expert_intermediate_size")
+        ),
+        latent=narrow
+        and (
+            linear(ckpt, f"{name}.fc1_latent_proj", hidden, narrow, bias=bias),
+            linear(ckpt, f"{name}.fc2_latent_proj", narrow, hidden, bias=bias),
+        ),
+    )
+
+
+def _mlp(ckpt: Checkpoint, name: str, inner: int | None = None) -> Mlp:
+    hidden, inner = ckpt.field("hidden_size"), inner or ckpt.field("intermediate_size")
     bias = bool(ckpt.field("mlp_bias", False))
     return Mlp(
         linear(ckpt, f"{name}.up_proj", hidden, inner, bias=bias),
