@@ -75,6 +75,11 @@ LLAMA3 = {
     "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
 }  # fmt: skip
 
+YARN = {
+    "rope_type": "yarn", "rope_theta": 10_000.0, "factor": 4.0,
+    "original_max_position_embeddings": 64,
+}  # fmt: skip
+
 #: family -> the fields of its tiny base and of three awkward configs.
 CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "llama": (LLAMA, [
@@ -82,6 +87,9 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {"rope_parameters": LLAMA3, "head_dim": 16, "tie_word_embeddings": True},
         {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 1e4},
          "num_attention_heads": 3, "num_key_value_heads": 3},
+        {"rope_parameters": YARN, "head_dim": 32},
+        {"rope_parameters": {**YARN, "mscale": 1.5, "mscale_all_dim": 0.7, "truncate": False},
+         "head_dim": 24},
     ]),
     "qwen3": (LLAMA, [
         {},

@@ -100,6 +100,15 @@ def test_broken_weights(tmp_path: Path, case: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["source"]  # nothing half-written
 
 
+def test_unknown_fields(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = random_reader(tmp_path / "source", value_multiplier=0, motto="read", note_dropout=0.1)
+    export(source, tmp_path / "bundle", weights="float32")
+    assert "passed over: motto" in caplog.text
+    other = random_reader(tmp_path / "other", value_multiplier=2.0)
+    with pytest.raises(CheckpointError, match=r"does not know: value_multiplier is 2\.0; remove"):
+        export(other, tmp_path / "nothing")
+
+
 def test_truncated_weights(tmp_path: Path) -> None:
     source = random_reader(tmp_path / "source")
     data = (source / "model.safetensors").read_bytes()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgehybrid_export.errors import CheckpointError
+from edgehybrid_export.fields import check_fields
 from edgehybrid_export.tensors import TensorFile
 from edgehybrid_export.weights import Weight
 
@@ -42,6 +43,7 @@ class Checkpoint:
                     raise CheckpointError(f"tensor {name!r} is in {other} and in {path.name}")
                 self._homes[name] = file
         self._left = set(self._homes)
+        self._read: set[str] = set()
 
     @property
     def family(self) -> str:
@@ -52,6 +54,7 @@ class Checkpoint:
         """A field of the config, which must be there unless a `default` is given."""
         if name not in self.config and not default:
             raise CheckpointError(f"{self.folder / 'config.json'} has no field {name!r}")
+        self._read.add(name)
         return self.config.get(name, *default)
 
     def expect(self, name: str, *allowed: Any) -> None:
@@ -63,6 +66,10 @@ class Checkpoint:
                 f"{self.folder / 'config.json'}: {name} is {value!r}; family {self.family!r} is "
                 f"exported with {expected} only"
             )
+
+    def ignore(self, *names: str) -> None:
+        """Fields that say nothing of this family's computation, whatever their names promise."""
+        self._read.update(names)
 
     def has(self, name: str) -> bool:
         """Whether there is a tensor of this name."""
@@ -119,7 +126,9 @@ class Checkpoint:
         return self._homes[name]
 
     def finish(self) -> None:
-        """Complain if a tensor was never used."""
+        """Complain if a tensor was never used, or a field that matters."""
+        unread = {n: v for n, v in self.config.items() if n not in self._read}
+        check_fields(self.folder / "config.json", self.family, unread)
         if self._left:
             raise CheckpointError(
                 f"{len(self._left)} unknown tensors, e.g. {min(self._left)!r}: "

@@ -29,6 +29,8 @@ def read(ckpt: Checkpoint) -> ModelSpec:
     """Falcon-H1, all sizes."""
     ckpt.expect("hidden_act", "silu")
     ckpt.expect("attention_bias", False)
+    ckpt.expect("mamba_use_mlp", True)
+    ckpt.ignore("mamba_d_head", "mlp_expansion_factor")  # said again by other fields
     ckpt.expect("mamba_proj_bias", False)
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
     shapes = _attention_shape(ckpt), _ssd_shape(ckpt)

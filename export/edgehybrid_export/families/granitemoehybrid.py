@@ -37,6 +37,9 @@ KINDS = {
 def read(ckpt: Checkpoint) -> ModelSpec:
     """Granite 4.0-H, dense or with experts beside the shared MLP."""
     ckpt.expect("hidden_act", "silu")
+    ckpt.expect("normalization_function", "rmsnorm")
+    ckpt.ignore("init_method", "rope_theta", "rope_parameters", "rope_scaling")  # if not "rope"
+    ckpt.ignore("intermediate_size", "num_experts_per_tok")  # without experts
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
     kinds = layer_kinds(ckpt, ckpt.field("layer_types"), KINDS)
     table = embedding(ckpt, "model.embed_tokens")

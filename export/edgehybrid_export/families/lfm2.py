@@ -32,6 +32,12 @@ def read(ckpt: Checkpoint) -> ModelSpec:
 def read_with(ckpt: Checkpoint, mlp: Callable[[Checkpoint, int], Mlp | Experts]) -> ModelSpec:
     """LFM2's names, with what `mlp` makes of the feed-forward part of layer i."""
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("norm_eps")
+    ckpt.expect("block_use_swiglu", True)
+    ckpt.expect("use_pos_enc", True)
+    ckpt.ignore("block_dim", "block_norm_eps", "conv_dim", "conv_dim_out", "num_heads", "theta")
+    ckpt.ignore(
+        "block_multiple_of", "block_ffn_dim_multiplier", "full_attn_idxs"
+    )  # where other fields say it
     shape = AttentionShape.of(
         ckpt, out="out_proj", head_norms=("q_layernorm", "k_layernorm"), eps=eps
     )

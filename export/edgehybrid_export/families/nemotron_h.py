@@ -46,6 +46,11 @@ def read(ckpt: Checkpoint) -> ModelSpec:
     ckpt.expect("mamba_hidden_act", "silu")
     ckpt.expect("num_nextn_predict_layers", 0)
     ckpt.expect("sliding_window", None)
+    ckpt.ignore("tie_word_embeddings", "moe_shared_expert_overlap", "n_shared_experts")
+    ckpt.ignore("mamba_proj_bias", "hybrid_override_pattern")
+    ckpt.ignore("n_group", "topk_group", "norm_topk_prob", "routed_scaling_factor")  # of experts
+    ckpt.ignore("n_routed_experts", "num_experts_per_tok", "moe_intermediate_size")
+    ckpt.ignore("moe_shared_expert_intermediate_size", "moe_latent_size")
     root = "backbone" if ckpt.has("backbone.norm_f.weight") else "model"
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("layer_norm_epsilon")
     table = embedding(ckpt, f"{root}.embeddings")

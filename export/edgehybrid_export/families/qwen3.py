@@ -11,6 +11,7 @@ from edgehybrid_export.spec import ModelSpec
 def read(ckpt: Checkpoint) -> ModelSpec:
     """Qwen3, dense."""
     ckpt.expect("use_sliding_window", False)
+    ckpt.ignore("sliding_window", "max_window_layers", "layer_types")  # of that window
     bias = bool(ckpt.field("attention_bias", False))
     shape = AttentionShape.of(
         ckpt,

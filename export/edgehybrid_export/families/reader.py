@@ -27,6 +27,9 @@ from edgehybrid_export.spec import (
 def read(ckpt: Checkpoint) -> ModelSpec:
     """Read layers and head as `examples/train_reader/model.py` names them."""
     kinds = ckpt.field("layer_types")
+    ckpt.ignore("mamba_n_heads", "mamba_head_dim", "mamba_n_groups", "mamba_d_conv")
+    ckpt.ignore("num_attention_heads", "num_key_value_heads", "head_dim")  # if no layer has them
+    ckpt.ignore("router_sinks", "router_window", "router_budget", "router_hidden_size")
     mixers: dict[str, Callable[[Checkpoint, str], SsdMixer | AttentionMixer]] = {
         "mamba": _mamba,
         "attention": _attention,

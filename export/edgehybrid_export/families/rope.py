@@ -37,10 +37,13 @@ def rotary(
             return Rotary(plain / np.float32(fields["factor"]))
         if kind == "llama3":
             return Rotary(_llama3(plain, fields))
+        if kind == "yarn":
+            rates = _yarn(plain, size, fields)
+            return Rotary(rates, _yarn_factor(fields))
     except KeyError as error:
         raise CheckpointError(f"rope_parameters of type {kind!r} lack {error}") from error
     raise CheckpointError(
-        f"rope_parameters are of type {kind!r}; known are 'default', 'linear', 'llama3'"
+        f"rope_parameters are of type {kind!r}; known are 'default', 'linear', 'llama3', 'yarn'"
     )
 
 
@@ -64,3 +67,34 @@ def _llama3(plain: Array, fields: dict[str, Any]) -> Array:
     mixed = (1 - smooth) * slowed / factor + smooth * slowed
     rates: Array = np.where(between, mixed, slowed).astype(np.float32)
     return rates
+
+
+def _yarn(plain: Array, size: int, fields: dict[str, Any]) -> Array:
+    """Quick angles stay, slow ones are divided by the factor, a ramp between (arXiv:2309.00071)."""
+    theta, old = float(fields["rope_theta"]), float(fields["original_max_position_embeddings"])
+
+    def turning(rotations: float) -> float:
+        """The dimension whose angle turns so often in the original length."""
+        return size * math.log(old / (rotations * 2 * math.pi)) / (2 * math.log(theta))
+
+    low, high = turning(fields.get("beta_fast") or 32), turning(fields.get("beta_slow") or 1)
+    if fields.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, size - 1)
+    places = np.arange(size // 2, dtype=np.float32)
+    slowed = np.clip((places - low) / max(high - low, 0.001), 0, 1)
+    rates: Array = (plain * (1 - slowed) + plain / fields["factor"] * slowed).astype(np.float32)
+    return rates
+
+
+def _yarn_factor(fields: dict[str, Any]) -> float:
+    """What cos and sin are multiplied by."""
+    given = fields.get("attention_factor")
+    if given is not None:
+        return float(given)
+    part, whole = (float(fields.get(name) or 0) for name in ("mscale", "mscale_all_dim"))
+
+    def growth(times: float) -> float:
+        return 0.1 * times * math.log(fields["factor"]) + 1 if fields["factor"] > 1 else 1.0
+
+    return growth(part) / growth(whole) if part and whole else growth(1.0)
