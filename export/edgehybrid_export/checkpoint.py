@@ -126,14 +126,17 @@ class Checkpoint:
         return self._homes[name]
 
     def finish(self) -> None:
-        """Complain if a tensor was never used, or a field that matters."""
-        unread = {n: v for n, v in self.config.items() if n not in self._read}
-        check_fields(self.folder / "config.json", self.family, unread)
+        """Complain if a tensor was never used."""
         if self._left:
             raise CheckpointError(
                 f"{len(self._left)} unknown tensors, e.g. {min(self._left)!r}: "
                 f"not a checkpoint that family {self.family!r} describes"
             )
+
+    def check_fields(self) -> None:
+        """Complain if a field was never read that could change the computation."""
+        unread = {n: v for n, v in self.config.items() if n not in self._read}
+        check_fields(self.folder / "config.json", self.family, unread)
 
     def check_tokenizer(self, vocab_size: int) -> None:
         """Require `tokenizer.json`, with no more tokens than the embedding has rows."""

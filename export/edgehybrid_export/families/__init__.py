@@ -46,4 +46,5 @@ def read_model(checkpoint: Checkpoint) -> ModelSpec:
         raise CheckpointError(f"family {checkpoint.family!r} is not known; known are: {known}")
     spec = FAMILIES[checkpoint.family](checkpoint)
     checkpoint.finish()
+    checkpoint.check_fields()
     return spec
