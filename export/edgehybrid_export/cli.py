@@ -12,16 +12,32 @@ from edgehybrid.errors import EdgehybridError
 
 def export(
     checkpoint: Annotated[
-        Path, typer.Argument(help="Folder with config.json, model.safetensors, tokenizer.json.")
+        str,
+        typer.Argument(
+            help="Folder with config.json, safetensors weights and tokenizer.json; or, if there is "
+            "no such folder, a name on the hub: owner/name."
+        ),
     ],
     out: Annotated[Path, typer.Argument(help="The bundle's folder; must not exist.")],
     weights: Annotated[str, typer.Option(help="float32, int8 or int4.")] = "int8",
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of a name on the hub.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Take a name from the hub's cache only.")
+    ] = False,
 ) -> None:
     """Turn a trained CHECKPOINT into a bundle that edgehybrid runs.
 
-    Example:
+    A name is downloaded to the hub's cache (HF_HOME); pickled weights are refused. What is
+    there is not downloaded again, so an interrupted export is started again and goes on.
+    For gated and private repositories log in with `hf auth login`.
+
+    Examples:
 
       edgehybrid export runs/reader/checkpoint reader-int8 --weights int8
+
+      edgehybrid export ibm-granite/granite-4.0-h-350m granite-350m
     """
     try:
         from edgehybrid_export import export as run
@@ -30,7 +46,7 @@ def export(
             f"exporting needs more packages ({error.name} is missing): "
             "pip install 'edgehybrid[export]'"
         ) from error
-    manifest = run(checkpoint, out, weights=weights)
+    manifest = run(checkpoint, out, weights=weights, revision=revision, offline=offline)
     size = sum(f["bytes"] for f in manifest["files"].values())
     loss = manifest["loss"]
     typer.echo(

@@ -21,37 +21,50 @@ from edgehybrid_export.linear import PRECISIONS
 from edgehybrid_export.manifest import describe_head, describe_layer, describe_router, step_costs
 from edgehybrid_export.pack import fingerprint_all, write_files, write_manifest
 from edgehybrid_export.segments import segments
+from edgehybrid_export.source import Source, find
 from edgehybrid_export.spec import AttentionMixer, DeltaMixer, ModelSpec, OneMixer, SsdMixer
 from edgehybrid_export.validate import validate
 
 
-def export(checkpoint: Path, out: Path, *, weights: str = "int8") -> dict[str, Any]:
+def export(
+    checkpoint: str | Path,
+    out: str | Path,
+    *,
+    weights: str = "int8",
+    revision: str | None = None,
+    offline: bool = False,
+) -> dict[str, Any]:
     """Write the bundle of `checkpoint` to `out` and return its manifest.
 
     The bundle is built beside `out`, validated against a float32 run of the checkpoint, and
     appears by one rename: a failed export leaves nothing behind.
 
     Args:
-        checkpoint: folder with config.json, safetensors weights, tokenizer.json.
+        checkpoint: folder with config.json, safetensors weights, tokenizer.json; or a str
+            `owner/name`, if there is no such folder: a name on the hub.
         out: a folder that does not exist yet.
         weights: "float32", "int8" or "int4".
+        revision: branch, tag or commit of a name on the hub.
+        offline: take a name from the hub's cache only.
 
     Raises:
         CheckpointError: the checkpoint is incomplete, damaged or of an unknown family.
+        HubError: the hub does not have the checkpoint, or it could not be downloaded.
         ValidationError: the graphs do not do what the checkpoint does.
         ExportError: `out` exists, or `weights` is not known.
     """
-    checkpoint, out = Path(checkpoint), Path(out)
+    out = Path(out)
     if weights not in PRECISIONS:
         raise ExportError(f"weights {weights!r} is not one of {', '.join(PRECISIONS)}")
     if out.exists():
         raise ExportError(f"{out} exists: remove it or choose another name")
-    source = Checkpoint(checkpoint)
+    found = find(checkpoint, revision, offline=offline)
+    source = Checkpoint(found.folder)
     spec = read_model(source)
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        _build(source, spec, weights, building)
+        _build(found, source, spec, weights, building)
         building.chmod(0o755)
         building.rename(out)
     finally:
@@ -60,10 +73,10 @@ def export(checkpoint: Path, out: Path, *, weights: str = "int8") -> dict[str, A
     return manifest
 
 
-def _build(source: Checkpoint, spec: ModelSpec, weights: str, folder: Path) -> None:
+def _build(found: Source, source: Checkpoint, spec: ModelSpec, weights: str, folder: Path) -> None:
     graphs = [*segments(spec, weights), *head_graphs(spec.head, weights)]
     parts = write_files(folder, graphs, mixer_tensors(spec), source.folder / "tokenizer.json")
-    manifest = {**_manifest(source, spec, weights), "parts": parts}
+    manifest = {**_manifest(found, source, spec, weights), "parts": parts}
     write_manifest(folder, manifest)
     write_manifest(folder, {**manifest, "loss": validate(spec, folder, weights)})
 
@@ -90,16 +103,16 @@ def _kernel_arrays(mixer: OneMixer) -> dict[str, NDArray[np.float32]]:
     return own
 
 
-def _manifest(source: Checkpoint, spec: ModelSpec, weights: str) -> dict[str, Any]:
+def _manifest(found: Source, source: Checkpoint, spec: ModelSpec, weights: str) -> dict[str, Any]:
     vocab, hidden = spec.embedding.shape
     return {
         "format": FORMAT,
-        "name": f"{source.config.get('name', source.folder.resolve().name)}-{weights}",
+        "name": f"{source.config.get('name', found.name)}-{weights}",
         "family": source.family,
         "weights": weights,
         "exporter": f"edgehybrid {edgehybrid.__version__}",
         "licence": source.config.get("licence", "unknown"),
-        "source": {"checkpoint": fingerprint_all(source.files)},
+        "source": {"checkpoint": fingerprint_all(source.files), **found.origin},
         "model": {"vocab_size": vocab, "hidden_size": hidden, "step_costs": step_costs(spec)},
         "layers": [describe_layer(layer) for layer in spec.layers],
         "router": describe_router(spec),
