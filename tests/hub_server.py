@@ -21,7 +21,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.folders: dict[str, Path] = {}
-        #: Repository -> status and error code of every answer about it.
+        #: Repository -> status and error code of every answer about it; with `/resolve`, of files.
         self.refusals: dict[str, tuple[int, str]] = {}
         #: File -> how many times its connection breaks half way through.
         self.breaks: dict[str, int] = {}
@@ -69,6 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
         name, what = "/".join(parts[:2]), parts[2:]
         if name in self.hub.refusals:
             self._refuse(*self.hub.refusals[name])
+        elif not api and f"{name}/resolve" in self.hub.refusals:
+            self._refuse(*self.hub.refusals[f"{name}/resolve"])
         elif name not in self.hub.folders:
             self._refuse(401, "RepoNotFound")
         elif what[1:2] not in ([], ["main"], [COMMIT]):

@@ -118,6 +118,13 @@ def test_paths_never_go_to_the_network(
         find(Path("tiny/reader"))
 
 
+def test_without_the_client(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.delitem(sys.modules, "edgehybrid_export.hub", raising=False)
+    with pytest.raises(ExportError, match=r"huggingface_hub is missing\): pip install 'edgehybrid"):
+        find(NAME)
+
+
 def test_pickles_are_not_downloaded(hub: Hub, tmp_path: Path) -> None:
     (hub.folders[NAME] / WEIGHTS).rename(hub.folders[NAME] / "pytorch_model.bin")
     with pytest.raises(HubError, match=r"tiny/reader has weights as pytorch_model\.bin, a pickle"):
@@ -139,15 +146,21 @@ def test_not_a_checkpoint(hub: Hub, missing: str) -> None:
         ((403, "GatedRepo"), "tiny/reader is gated: ask for access"),
         ((401, "RepoNotFound"), "no folder tiny/reader, and http.* shows no such repository"),
         ((404, "RepoNotFound"), "no folder tiny/reader, and http.* shows no such repository"),
-        ((503, ""), "answered 503 for tiny/reader: try later"),
         ((403, ""), "answered 403 for tiny/reader"),
     ],
 )
-def test_refusals(hub: Hub, refusal: tuple[int, str], message: str) -> None:
-    hub.refusals[NAME] = refusal
+@pytest.mark.parametrize("what", ["", "/resolve"])
+def test_refusals(hub: Hub, what: str, refusal: tuple[int, str], message: str) -> None:
+    hub.refusals[NAME + what] = refusal
     with pytest.raises(HubError, match=message) as raised:
         find(NAME)
     assert "\n" not in str(raised.value)
+
+
+def test_a_hub_that_is_down(hub: Hub) -> None:
+    hub.refusals[NAME] = (503, "")
+    with pytest.raises(HubError, match="answered 503 for tiny/reader: try later"):
+        find(NAME)
 
 
 def test_an_unknown_revision(hub: Hub) -> None:
