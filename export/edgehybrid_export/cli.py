@@ -29,9 +29,9 @@ def export(
 ) -> None:
     """Turn a trained CHECKPOINT into a bundle that edgehybrid runs.
 
-    A name is downloaded to the hub's cache (HF_HOME); pickled weights are refused. What is
-    there is not downloaded again, so an interrupted export is started again and goes on.
-    For gated and private repositories log in with `hf auth login`.
+    A name is downloaded to the hub's cache (HF_HOME); pickled weights are refused. After an
+    interruption run the command again: files that are complete are not downloaded again. For
+    gated and private repositories log in with `hf auth login`.
 
     Examples:
 
