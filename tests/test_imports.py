@@ -43,6 +43,12 @@ def test_no_package_shadows_the_well_known_kernels(folder: str) -> None:
     assert not (ROOT / folder / "__init__.py").exists()
 
 
+def test_the_namespace_of_optimum_stays_open() -> None:
+    assert [path.name for path in (ROOT / "export/optimum").rglob("*.py")] == [
+        "register_edgehybrid.py"
+    ]
+
+
 def test_importing_edgehybrid_loads_nothing_heavy() -> None:
     code = (
         "import sys, edgehybrid; "

@@ -41,10 +41,10 @@ def make_app() -> typer.Typer:
     return app
 
 
-def main() -> None:
-    """Run the command that the arguments of this process name."""
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command that `arguments` name, by default those of this process."""
     _log_to_stderr()
-    make_app()()
+    make_app()(arguments)
 
 
 def _print_version(wanted: bool) -> None:
@@ -86,6 +86,6 @@ def _guarded(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("edgehybrid: %(message)s"))
-    for name in ("edgehybrid", "edgehybrid_kernels"):
+    for name in ("edgehybrid", "edgehybrid_kernels", "edgehybrid_export"):
         logging.getLogger(name).addHandler(handler)
         logging.getLogger(name).setLevel(logging.INFO)

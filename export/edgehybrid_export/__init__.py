@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgehybrid_export.errors import CheckpointError, ExportError, ValidationError
+from edgehybrid_export.errors import CheckpointError, ExportError, HubError, ValidationError
 
 if TYPE_CHECKING:
     from edgehybrid_export.exporting import export
 
-__all__ = ["CheckpointError", "ExportError", "ValidationError", "export"]
+__all__ = ["CheckpointError", "ExportError", "HubError", "ValidationError", "export"]
 
 
 def __getattr__(name: str) -> Any:

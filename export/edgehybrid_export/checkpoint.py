@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ def _weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if not (folder / INDEX).is_file():
-        raise CheckpointError(_no_weights(folder))
+        raise CheckpointError(no_weights(folder, [p.name for p in folder.iterdir()]))
     shards = _read_object(folder / INDEX, MAX_INDEX_BYTES).get("weight_map")
     if not isinstance(shards, dict) or not shards:
         raise CheckpointError(f"{folder / INDEX} has no weight_map")
@@ -175,14 +175,15 @@ def _weight_files(folder: Path) -> list[Path]:
     return paths
 
 
-def _no_weights(folder: Path) -> str:
-    pickles = sorted(p.name for p in folder.glob("*.bin"))
+def no_weights(place: Path | str, files: Iterable[str]) -> str:
+    """Why `place`, which holds `files`, has no weights that are read."""
+    pickles = sorted(name for name in files if name.endswith(".bin"))
     if pickles:
         return (
-            f"{folder} has weights as {pickles[0]}, a pickle that could run code: convert it with "
+            f"{place} has weights as {pickles[0]}, a pickle that could run code: convert it with "
             "transformers' save_pretrained(..., safe_serialization=True)"
         )
-    return f"{folder / WEIGHTS} is missing: a checkpoint needs safetensors weights"
+    return f"{place}/{WEIGHTS} is missing: a checkpoint needs safetensors weights"
 
 
 def _read_object(path: Path, limit: int) -> dict[str, Any]:

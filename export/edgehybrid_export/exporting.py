@@ -22,6 +22,7 @@ from edgehybrid_export.manifest import describe_head, describe_layer, describe_r
 from edgehybrid_export.pack import fingerprint_all, fingerprints, write_files, write_manifest
 from edgehybrid_export.precision import Precisions, parse_precisions
 from edgehybrid_export.segments import segments
+from edgehybrid_export.source import Source, find
 from edgehybrid_export.spec import (
     AttentionMixer,
     DeltaMixer,
@@ -38,7 +39,13 @@ CALIBRATION_BYTES, CALIBRATION_TOKENS = 1 << 18, 2048
 
 
 def export(
-    checkpoint: Path, out: Path, *, weights: str = "int8", calibrate: Path | None = None
+    checkpoint: str | Path,
+    out: str | Path,
+    *,
+    weights: str = "int8",
+    calibrate: str | Path | None = None,
+    revision: str | None = None,
+    offline: bool = False,
 ) -> dict[str, Any]:
     """Write the bundle of `checkpoint` to `out` and return its manifest.
 
@@ -47,28 +54,33 @@ def export(
     written one by one, so the memory does not depend on the size of the model.
 
     Args:
-        checkpoint: folder with config.json, safetensors weights, tokenizer.json.
+        checkpoint: folder with config.json, safetensors weights, tokenizer.json; or a str
+            `owner/name`, if there is no such folder: a name on the hub.
         out: a folder that does not exist yet.
         weights: see `precision`: "int8", or by part "body=int4-64,head=int8,embedding=int8".
         calibrate: a text file on whose first tokens the loss of quantisation is measured.
+        revision: branch, tag or commit of a name on the hub.
+        offline: take a name from the hub's cache only.
 
     Raises:
         CheckpointError: the checkpoint is incomplete, damaged or of an unknown family.
+        HubError: the hub does not have the checkpoint, or it could not be downloaded.
         ValidationError: the graphs do not do what the checkpoint does.
         ExportError: `out` exists, `weights` is not known, or `calibrate` cannot be read.
     """
-    checkpoint, out = Path(checkpoint), Path(out)
+    out = Path(out)
     precisions = parse_precisions(weights)
     if out.exists():
         raise ExportError(f"{out} exists: remove it or choose another name")
-    source = Checkpoint(checkpoint)
+    found = find(checkpoint, revision, offline=offline)
+    source = Checkpoint(found.folder)
     spec = read_model(source)
     precisions = precisions.fitted(spec.hidden_size)
     text = None if calibrate is None else calibration_ids(source, spec, Path(calibrate))
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        manifest = _build(source, spec, precisions, building, text)
+        manifest = _build(found, source, spec, precisions, building, text)
         building.chmod(0o755)
         building.rename(out)
     finally:
@@ -77,6 +89,7 @@ def export(
 
 
 def _build(
+    found: Source,
     source: Checkpoint,
     spec: ModelSpec,
     precisions: Precisions,
@@ -89,7 +102,7 @@ def _build(
     )
     tokenizer = source.folder / "tokenizer.json"
     parts = write_files(folder, graphs, store, mixer_tensors(spec), tokenizer)
-    manifest = _manifest(source, spec, precisions) | {"parts": parts}
+    manifest = _manifest(found, source, spec, precisions) | {"parts": parts}
     manifest["files"] = fingerprints(folder)
     manifest["loss"] = validate(spec, Bundle(folder, manifest), precisions, text)
     write_manifest(folder, manifest)
@@ -137,17 +150,19 @@ def _kernel_arrays(mixer: OneMixer) -> dict[str, NDArray[np.float32]]:
     return own
 
 
-def _manifest(source: Checkpoint, spec: ModelSpec, precisions: Precisions) -> dict[str, Any]:
+def _manifest(
+    found: Source, source: Checkpoint, spec: ModelSpec, precisions: Precisions
+) -> dict[str, Any]:
     vocab, hidden = spec.embedding.shape
     short = precisions.body.name
     return {
         "format": FORMAT,
-        "name": f"{source.config.get('name', source.folder.resolve().name)}-{short}",
+        "name": f"{source.config.get('name', found.name)}-{short}",
         "family": source.family,
         "weights": precisions.name,
         "exporter": f"edgehybrid {edgehybrid.__version__}",
         "licence": source.config.get("licence", "unknown"),
-        "source": {"checkpoint": fingerprint_all(source.files)},
+        "source": {"checkpoint": fingerprint_all(source.files), **found.origin},
         "model": {"vocab_size": vocab, "hidden_size": hidden, "step_costs": step_costs(spec)},
         "layers": [describe_layer(layer) for layer in spec.layers],
         "router": describe_router(spec),
