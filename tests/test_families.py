@@ -88,6 +88,22 @@ def test_a_budget_that_holds_all_changes_nothing(
     np.testing.assert_allclose(got, wanted, atol=TOLERANCE * wanted.std())
 
 
+@pytest.mark.parametrize("family", CASES)
+def test_int8_is_near(tmp_path: Path, ids: np.ndarray, family: str) -> None:
+    model = random_model(family, **CASES[family][1][-1])
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(ids)[None]).logits[0].numpy()
+    export(save(model, tmp_path / "source"), tmp_path / "bundle", weights="int8")
+    loaded = edgehybrid.load(tmp_path / "bundle", threads=1)
+    got = loaded.stream().feed(ids, all_logits=True)
+    error = np.sqrt(np.square(got - wanted).mean()) / wanted.std()
+    print(f"{family}: {error:.3f}")
+    assert 1e-4 < error < 0.25
+    cut = loaded.stream()
+    again = np.concatenate([cut.feed(part, all_logits=True) for part in np.split(ids, [1, 100])])
+    np.testing.assert_allclose(again, got, atol=1e-3 * wanted.std())
+
+
 def test_int8_and_shards_of_bfloat16(tmp_path: Path, ids: np.ndarray) -> None:
     model = random_model("granitemoehybrid").to(torch.bfloat16)
     save(model, tmp_path / "source", max_shard_size="60KB")

@@ -5,7 +5,8 @@ float16                  half the file; computed in float32
 int8                     one scale per output channel, activations rounded per token
 int4-32, -64, -128       one scale per block of so many input channels; int4 is int4-128
 int4-128-asym            and one zero point per block
-body=int4,head=int8      by part; a part that is not named has the body's
+body=int4,head=int8      by part; the head has the body's precision unless it is named,
+                             and the embedding the head's: a tied table is stored once
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def parse_precisions(text: str) -> Precisions:
         given[part] = _parse(name)
     if "body" not in given:
         raise ExportError(f"weights {text!r} say nothing of the body, such as body=int8")
-    return Precisions(*(given.get(part, given["body"]) for part in PARTS))
+    head = given.get("head", given["body"])
+    return Precisions(given["body"], head, given.get("embedding", head))
 
 
 def _parse(name: str) -> Precision:

@@ -20,13 +20,15 @@ from edgehybrid.runtime.mixers import Mixer, load_mixers
 from edgehybrid_export.errors import ValidationError
 from edgehybrid_export.precision import Precisions
 from edgehybrid_export.reference import logits, residuals
-from edgehybrid_export.spec import LogitsHead, ModelSpec
+from edgehybrid_export.spec import Experts, LogitsHead, ModelSpec
 from edgehybrid_kernels import load_kernels
 
 Array = NDArray[np.float32]
 TOKENS, SEED = 300, 0
 #: Largest mean error of one layer's residual stream, in its own standard deviations.
 TOLERANCE = {"float32": 1e-5, "float16": 2e-3, "int8": 0.1, "int4": 0.35}
+#: By rounding, a token may go to other experts: then the layer's error may be so much larger.
+OTHER_EXPERTS = 3
 #: Tokens whose logits are in memory at a time.
 ROWS = 64
 
@@ -45,7 +47,7 @@ def validate(
     for i in range(len(spec.layers) + 1):
         _check_interface(bundle.file(f"segment.{i}.onnx"), spec.hidden_size)
     ids = sample_ids(spec)
-    loss = _compare(bundle, ids, residuals(spec, ids), precisions)
+    loss = _compare(spec, bundle, ids, precisions)
     if text is not None and isinstance(spec.head, LogitsHead):
         loss["calibration"] = text_loss(
             spec.head, bundle, last_residuals(bundle, text), last(residuals(spec, text))
@@ -135,18 +137,21 @@ def _check_interface(path: Path, hidden: int) -> None:
 
 
 def _compare(
-    bundle: Bundle, ids: NDArray[np.int32], stages: Iterator[Array], precisions: Precisions
+    spec: ModelSpec, bundle: Bundle, ids: NDArray[np.int32], precisions: Precisions
 ) -> dict[str, Any]:
     """Run freely, and with each layer given the reference's residuals: the latter must be near.
 
     Errors of single layers do not grow with depth, as those of a free run do on random weights.
     """
-    limit = max(TOLERANCE[precisions.body.kind], TOLERANCE[precisions.embedding.kind])
+    usual = max(TOLERANCE[precisions.body.kind], TOLERANCE[precisions.embedding.kind])
+    stages = residuals(spec, ids)
     free, forced, worst = _first_feeds(ids), _first_feeds(ids), 0.0
     for i, (layer, wanted) in enumerate(zip(_layers(bundle), stages, strict=True)):
         layer(free)
         layer(forced)
         error = _error(forced["h"], wanted)
+        mixture = i > 0 and isinstance(spec.layers[i - 1].mlp, Experts)
+        limit = usual * (OTHER_EXPERTS if mixture else 1)
         if not error <= limit:
             raise ValidationError(
                 f"segment {i} of the {precisions.name} bundle is off by {error:.3g} standard "
