@@ -80,6 +80,22 @@ YARN = {
     "original_max_position_embeddings": 64,
 }  # fmt: skip
 
+MAMBA1 = {
+    "num_hidden_layers": 2, "state_size": 16, "conv_kernel": 4, "expand": 2, "time_step_rank": 3,
+}  # fmt: skip
+JAMBA = {
+    "intermediate_size": 72, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "mamba_d_state": 16, "mamba_d_conv": 4, "mamba_expand": 2,
+    "mamba_dt_rank": 3, "attn_layer_period": 3, "attn_layer_offset": 1, "num_experts": 1,
+    "num_experts_per_tok": 1, "expert_layer_period": 2, "expert_layer_offset": 1,
+    "use_mamba_kernels": False,
+}  # fmt: skip
+GEMMA = {
+    "intermediate_size": 144, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "num_key_value_heads": 1, "lru_width": 48, "attention_window_size": 40, "conv1d_width": 4,
+    "pad_token_id": 0,
+}  # fmt: skip
+
 #: family -> the fields of its tiny base and of three awkward configs.
 CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "llama": (LLAMA, [
@@ -119,6 +135,32 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "num_key_value_heads": 4, "tie_word_embeddings": True},
         {"time_step_limit": [0.02, 0.09], "mamba_n_heads": 3, "mamba_d_head": 32,
          "mamba_proj_bias": True},
+    ]),
+    "mamba": (MAMBA1, [
+        {},
+        {"use_bias": True, "state_size": 5, "tie_word_embeddings": False, "conv_kernel": 3},
+        {"use_conv_bias": False, "expand": 3, "time_step_rank": "auto", "num_hidden_layers": 3},
+    ]),
+    "falcon_mamba": (MAMBA1, [
+        {},
+        {"use_bias": True, "state_size": 5, "mixer_rms_eps": 1e-3, "time_step_rank": 7},
+        {"use_conv_bias": False, "expand": 3, "tie_word_embeddings": False},
+    ]),
+    "jamba": (JAMBA, [
+        {},
+        {"num_experts": 4, "num_experts_per_tok": 2, "tie_word_embeddings": True},
+        {"mamba_proj_bias": True, "mamba_conv_bias": False, "mamba_d_state": 7,
+         "attn_layer_period": 2, "attn_layer_offset": 0, "num_key_value_heads": 1,
+         "num_experts": 5, "num_experts_per_tok": 3, "expert_layer_period": 1,
+         "expert_layer_offset": 0},
+    ]),
+    "recurrent_gemma": (GEMMA, [
+        {},
+        {"lru_width": 40, "num_key_value_heads": 2, "attention_bias": True, "logits_soft_cap": 4.0,
+         "block_types": ["attention", "recurrent"], "conv1d_width": 3},
+        {"attention_window_size": 300, "num_attention_heads": 3, "num_hidden_layers": 4,
+         "tie_word_embeddings": False, "rope_parameters": {"rope_type": "default",
+         "rope_theta": 5e4, "partial_rotary_factor": 0.5}},
     ]),
     "falcon_h1": (FALCON, [
         {},

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from safetensors.numpy import load_file
 
 from edgehybrid.bundle import MIXERS, Bundle
 from edgehybrid.errors import BundleDamaged
+from edgehybrid.runtime.inner import RgLru, Selective
 from edgehybrid.runtime.recurrent import Array, Buffers, GatedDelta, ShortConv, Ssd
 from edgehybrid.runtime.state import Cache, CacheGroup, FullCache
 from edgehybrid_kernels import Kernels, RoutedCache
@@ -24,6 +26,10 @@ class Mixer(Protocol):
     @property
     def width(self) -> int:
         """Columns of `y`."""
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of the kernels that `run` may call."""
 
     def buffers(self, chunk: int) -> Buffers:
         """Work space for chunks of up to `chunk` tokens; the names are those of the segments."""
@@ -50,6 +56,7 @@ class Attention:
     window: int | None = None
     budget: int | None = None
     gated: bool = False
+    kernels: ClassVar[tuple[str, ...]] = ("attention",)
 
     @property
     def width(self) -> int:
@@ -102,6 +109,10 @@ class Parallel:
     def width(self) -> int:
         return sum(part.width for part in self.parts)
 
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        return tuple(name for part in self.parts for name in part.kernels)
+
     def buffers(self, chunk: int) -> Buffers:
         merged: Buffers = {}
         for part in self.parts:
@@ -120,8 +131,8 @@ class Parallel:
             begin += part.width
 
 
-def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
-    """The mixer that one entry of the manifest's `layers` describes."""
+def make_mixer(layer: dict[str, Any], weights: dict[str, Array], graph: Path) -> Mixer:
+    """The mixer that one entry of the manifest's `layers` describes; `graph` is its inner one."""
     fields = dict(layer)
     kind = fields.pop("mixer", None)
     if kind == "ssd":
@@ -132,10 +143,18 @@ def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
         return GatedDelta(**fields, weights=weights)
     if kind == "attention":
         return Attention(**fields)
+    if kind == "selective":
+        return Selective(**fields, weights=weights, graph=graph)
+    if kind == "rg_lru":
+        return RgLru(**fields, weights=weights, graph=graph)
     if kind == "parallel":
-        parts = enumerate(fields["parts"])
-        return Parallel(tuple(make_mixer(part, _under(f"{i}.", weights)) for i, part in parts))
-    known = "'attention', 'gated_delta', 'parallel', 'short_conv', 'ssd'"
+        return Parallel(
+            tuple(
+                make_mixer(part, _under(f"{i}.", weights), graph)
+                for i, part in enumerate(fields["parts"])
+            )
+        )
+    known = "'attention', 'gated_delta', 'parallel', 'rg_lru', 'selective', 'short_conv', 'ssd'"
     raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {known}")
 
 
@@ -143,7 +162,10 @@ def load_mixers(bundle: Bundle) -> list[Mixer]:
     """The mixers of all layers, with their weights."""
     layers: list[dict[str, Any]] = bundle.manifest["layers"]
     tensors = load_file(bundle.file(MIXERS))
-    return [make_mixer(layer, _under(f"layers.{i}.", tensors)) for i, layer in enumerate(layers)]
+    return [
+        make_mixer(layer, _under(f"layers.{i}.", tensors), bundle.folder / f"inner.{i}.onnx")
+        for i, layer in enumerate(layers)
+    ]
 
 
 def _under(prefix: str, tensors: dict[str, Array]) -> dict[str, Array]:

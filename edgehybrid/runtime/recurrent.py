@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,16 @@ class Ssd:
         }
         if self.norm_eps is not None:
             shapes["norm"] = (self.width,)
-        _check_weights(self.weights, shapes)
+        check_weights(self.weights, shapes)
 
     @property
     def width(self) -> int:
         return self.heads * self.head_dim
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        gate = "apply_gate" if self.norm_eps is None else "gated_rms_norm"
+        return ("causal_conv", "ssd_scan", gate)
 
     @property
     def conv_dim(self) -> int:
@@ -108,10 +113,11 @@ class ShortConv:
 
     width: int
     weights: dict[str, Array]
+    kernels: ClassVar[tuple[str, ...]] = ("causal_conv",)
 
     def __post_init__(self) -> None:
         shapes = {"conv_weight": (self.width, -1), "conv_bias": (self.width,)}
-        _check_weights(self.weights, shapes)
+        check_weights(self.weights, shapes)
 
     def buffers(self, chunk: int) -> Buffers:
         return {name: np.zeros((chunk, self.width), np.float32) for name in ("bx", "c")}
@@ -143,10 +149,11 @@ class GatedDelta:
     v_dim: int
     norm_eps: float
     weights: dict[str, Array]
+    kernels: ClassVar[tuple[str, ...]] = ("causal_conv", "gated_delta", "gated_rms_norm")
 
     def __post_init__(self) -> None:
         conv = {"conv_weight": (self.conv_dim, -1), "conv_bias": (self.conv_dim,)}
-        _check_weights(self.weights, {**conv, "norm": (self.width,)})
+        check_weights(self.weights, {**conv, "norm": (self.width,)})
 
     @property
     def width(self) -> int:
@@ -188,7 +195,8 @@ class GatedDelta:
         )  # fmt: skip
 
 
-def _check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
+def check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Raise BundleDamaged unless each weight has its shape; -1 is any size."""
     for name, shape in shapes.items():
         found = weights[name].shape if name in weights else None
         if found is None or len(found) != len(shape) or found[0] != shape[0]:

@@ -65,6 +65,38 @@ class SsdState(_Zeroed):
 
 
 @dataclass
+class SelectiveState(_Zeroed):
+    """A Mamba-1 layer: last inputs of the convolution (K - 1, C), state of the scan (N, C)."""
+
+    conv: Array
+    recurrent: Array
+
+    @classmethod
+    def alloc(cls, conv_width: int, d_state: int, width: int) -> Self:
+        return cls(
+            np.zeros((conv_width - 1, width), dtype=np.float32),
+            np.zeros((d_state, width), dtype=np.float32),
+        )
+
+
+@dataclass
+class RgLruState(_Zeroed):
+    """An RG-LRU: last inputs of the convolution (K - 1, C), state (C,), tokens read (1,)."""
+
+    conv: Array
+    recurrent: Array
+    seen: NDArray[np.int64]
+
+    @classmethod
+    def alloc(cls, conv_width: int, width: int) -> Self:
+        return cls(
+            np.zeros((conv_width - 1, width), dtype=np.float32),
+            np.zeros(width, dtype=np.float32),
+            np.zeros(1, dtype=np.int64),
+        )
+
+
+@dataclass
 class ConvState(_Zeroed):
     """A short convolution: its last inputs (K - 1, width)."""
 
@@ -146,7 +178,9 @@ __all__ = [
     "ConvState",
     "FullCache",
     "PoolState",
+    "RgLruState",
     "RoutedCache",
+    "SelectiveState",
     "SsdState",
     "TextState",
     "kept_tokens",

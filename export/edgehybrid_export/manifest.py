@@ -14,6 +14,8 @@ from edgehybrid_export.spec import (
     Mlp,
     ModelSpec,
     OneMixer,
+    RgLruMixer,
+    SelectiveMixer,
     SentenceHead,
     ShortConvMixer,
     SsdMixer,
@@ -74,6 +76,10 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
         return _describe_ssd(mixer)
     if isinstance(mixer, ShortConvMixer):
         return {"mixer": "short_conv", "width": mixer.width}
+    if isinstance(mixer, SelectiveMixer):
+        return {"mixer": "selective", "width": mixer.width, "d_state": mixer.d_state}
+    if isinstance(mixer, RgLruMixer):
+        return {"mixer": "rg_lru", "width": mixer.width}
     if isinstance(mixer, DeltaMixer):
         return {
             "mixer": "gated_delta",
@@ -138,6 +144,11 @@ def _mixer_cost(mixer: OneMixer) -> int:
         return int(mixer.in_proj.weight.size + 3 * mixer.width * mixer.d_state)
     if isinstance(mixer, ShortConvMixer):
         return int(mixer.in_proj.weight.size + mixer.conv_weight.size)
+    if isinstance(mixer, SelectiveMixer):
+        products = mixer.in_proj, mixer.x_proj, mixer.dt_proj
+        return sum(linear.weight.size for linear in products) + 8 * mixer.a.size
+    if isinstance(mixer, RgLruMixer):
+        return int(mixer.in_proj.weight.size + mixer.gate_weight.size + 16 * mixer.width)
     if isinstance(mixer, DeltaMixer):
         return int(mixer.in_proj.weight.size + 4 * mixer.width * mixer.k_dim)
     seen = mixer.window or TYPICAL_CONTEXT

@@ -25,7 +25,10 @@ from edgehybrid_export.spec import (
     Layer,
     ModelSpec,
     OneMixer,
+    RgLruMixer,
+    SelectiveMixer,
     ShortConvMixer,
+    SsdMixer,
 )
 from edgehybrid_export.store import WeightStore
 
@@ -86,7 +89,8 @@ def _recurrent_inputs(graph: Graph, projected: str, mixer: OneMixer) -> None:
     elif isinstance(mixer, DeltaMixer):
         _delta_inputs(graph, projected, mixer)
     elif not isinstance(mixer, AttentionMixer):
-        graph.output(projected, "zxbcdt", ["T", mixer.in_proj.weight.outputs])
+        names: dict[type, str] = {SsdMixer: "zxbcdt", SelectiveMixer: "xz", RgLruMixer: "branches"}
+        graph.output(projected, names[type(mixer)], ["T", mixer.in_proj.weight.outputs])
 
 
 def _delta_inputs(graph: Graph, projected: str, mixer: DeltaMixer) -> None:

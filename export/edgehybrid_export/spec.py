@@ -107,6 +107,56 @@ class DeltaMixer:
 
 
 @dataclass(frozen=True)
+class SelectiveMixer:
+    """Mamba-1. in_proj gives x, z side by side; x_proj, of the convolved x, gives dt, B, C.
+
+    Each of these three is normalised where there are `norms`; dt_proj then widens dt.
+    """
+
+    in_proj: Linear
+    conv_weight: Array  # (width, K), last tap is the current token
+    conv_bias: Array  # (width,)
+    x_proj: Linear
+    dt_proj: Linear
+    a: Array  # (d_state, width), negative
+    d: Array  # (width,)
+    dt_bias: Array  # (width,)
+    out_proj: Linear
+    norms: tuple[Norm, Norm, Norm] | None = None
+
+    @property
+    def d_state(self) -> int:
+        """Numbers of state per channel."""
+        return int(self.a.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return int(self.a.shape[1])
+
+
+@dataclass(frozen=True)
+class RgLruMixer:
+    """Griffin's recurrent block. in_proj gives the gating branch and x side by side.
+
+    Of the convolved x, block-diagonal products give the gates of rate and input.
+    """
+
+    in_proj: Linear
+    conv_weight: Array  # (width, K), last tap is the current token
+    conv_bias: Array  # (width,)
+    gate_weight: Array  # (2, heads, size, size): of the rate, of the input; x @ weight
+    gate_bias: Array  # (2, heads, size)
+    log_a: Array  # (width,), not above 0
+    out_proj: Linear
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return len(self.log_a)
+
+
+@dataclass(frozen=True)
 class Router:
     """score = silu(x @ hidden) @ out, one score a KV head."""
 
@@ -151,7 +201,9 @@ class AttentionMixer:
         return self.n_heads * self.head_dim
 
 
-OneMixer: TypeAlias = SsdMixer | ShortConvMixer | DeltaMixer | AttentionMixer
+OneMixer: TypeAlias = (
+    SsdMixer | ShortConvMixer | DeltaMixer | SelectiveMixer | RgLruMixer | AttentionMixer
+)
 
 
 @dataclass(frozen=True)
