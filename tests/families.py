@@ -190,6 +190,16 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "num_key_value_heads": 1, "num_attention_heads": 3, "head_dim": 24,
          "linear_num_key_heads": 1, "linear_key_head_dim": 16, "linear_value_head_dim": 8},
     ]),
+    "qwen3_next": (QWEN35 | {"num_experts": 5, "num_experts_per_tok": 2,
+                             "moe_intermediate_size": 24, "shared_expert_intermediate_size": 40}, [
+        {},
+        {"linear_num_key_heads": 3, "linear_num_value_heads": 3, "linear_conv_kernel_dim": 3,
+         "norm_topk_prob": False, "mlp_only_layers": [1]},
+        {"layer_types": ["full_attention", "linear_attention", "full_attention"],
+         "num_key_value_heads": 1, "num_attention_heads": 3, "head_dim": 24,
+         "decoder_sparse_step": 2, "linear_num_key_heads": 1, "linear_key_head_dim": 16,
+         "linear_value_head_dim": 8, "tie_word_embeddings": True},
+    ]),
     "olmo_hybrid": (OLMO, [
         {},
         {"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}, "attention_bias": True,

@@ -21,6 +21,7 @@ from edgehybrid_export.families import (
     olmo_hybrid,
     qwen3,
     qwen3_5,
+    qwen3_next,
     reader,
     recurrent_gemma,
 )
@@ -43,6 +44,7 @@ FAMILIES: dict[str, Callable[[Checkpoint], ModelSpec]] = {
     "qwen3": qwen3.read,
     "qwen3_5": qwen3_5.read_text_of,
     "qwen3_5_text": qwen3_5.read,
+    "qwen3_next": qwen3_next.read,
     "recurrent_gemma": recurrent_gemma.read,
 }
 
