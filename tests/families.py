@@ -96,6 +96,15 @@ GEMMA = {
     "pad_token_id": 0,
 }  # fmt: skip
 
+KIMI = {
+    "intermediate_size": 72, "num_hidden_layers": 3, "num_attention_heads": 3,
+    "num_key_value_heads": 3, "kv_lora_rank": 20, "qk_rope_head_dim": 8, "qk_nope_head_dim": 12,
+    "v_head_dim": 16, "linear_head_dim": 16, "linear_num_heads": 3, "moe_intermediate_size": 24,
+    "num_local_experts": 8, "num_experts_per_tok": 3, "routed_scaling_factor": 2.4,
+    "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+    "mlp_layer_types": ["dense", "sparse", "sparse"],
+}  # fmt: skip
+
 #: family -> the fields of its tiny base and of three awkward configs.
 CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "llama": (LLAMA, [
@@ -199,6 +208,15 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "num_key_value_heads": 1, "num_attention_heads": 3, "head_dim": 24,
          "decoder_sparse_step": 2, "linear_num_key_heads": 1, "linear_key_head_dim": 16,
          "linear_value_head_dim": 8, "tie_word_embeddings": True},
+    ]),
+    "kimi_linear": (KIMI, [
+        {},
+        {"n_group": 4, "topk_group": 2, "norm_topk_prob": False, "q_lora_rank": 24,
+         "linear_num_heads": 2, "linear_head_dim": 12},
+        {"layer_types": ["full_attention", "linear_attention", "full_attention"],
+         "mlp_layer_types": ["sparse", "dense", "dense"], "n_shared_experts": 2,
+         "num_attention_heads": 2, "num_key_value_heads": 2, "v_head_dim": 24,
+         "tie_word_embeddings": True, "linear_conv_kernel_dim": 3},
     ]),
     "olmo_hybrid": (OLMO, [
         {},

@@ -58,5 +58,5 @@ def _growing_bytes(mixer: Mixer) -> int:
     if isinstance(mixer, Parallel):
         return sum(map(_growing_bytes, mixer.parts))
     if isinstance(mixer, Attention) and mixer.window is None:
-        return 2 * mixer.kv_heads * mixer.head_dim * BYTES_OF_A_FLOAT
+        return sum(mixer.sizes[1:]) * BYTES_OF_A_FLOAT
     return 0

@@ -56,29 +56,38 @@ class Attention:
     window: int | None = None
     budget: int | None = None
     gated: bool = False
+    value_dim: int = 0  # 0: as head_dim
     kernels: ClassVar[tuple[str, ...]] = ("attention",)
 
     @property
     def width(self) -> int:
-        return self.heads * self.head_dim
+        return self.heads * (self.value_dim or self.head_dim)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Columns of queries, keys and values."""
+        values = self.kv_heads * (self.value_dim or self.head_dim)
+        return self.heads * self.head_dim, self.kv_heads * self.head_dim, values
 
     def buffers(self, chunk: int) -> Buffers:
         made: Buffers = {
-            "qkv": np.zeros((chunk, self.width + 2 * self.kv_heads * self.head_dim), np.float32),
+            "qkv": np.zeros((chunk, sum(self.sizes)), np.float32),
             "score": np.zeros((chunk, self.kv_heads), np.float32),
         }
         return made | ({"gate": np.zeros((chunk, self.width), np.float32)} if self.gated else {})
 
     def alloc(self, budget: int | None) -> RoutedCache | FullCache:
         if self.window is None and budget is None:
-            return FullCache.alloc(self.kv_heads, self.head_dim)
+            return FullCache.alloc(self.kv_heads, self.head_dim, value_dim=self.value_dim or None)
         sinks, window, routed = self.sinks, self.window, self.budget or 0
         if window is None:
             sinks = min(SINKS, max((budget or 0) - 1, 0))
             window = max((budget or 0) - sinks, 1)
         elif self.budget is not None and budget is not None:
             routed = budget
-        return RoutedCache.alloc(self.kv_heads, self.head_dim, sinks, window, routed)
+        return RoutedCache.alloc(
+            self.kv_heads, self.head_dim, sinks, window, routed, value_dim=self.value_dim or None
+        )
 
     def run(
         self,
@@ -88,12 +97,9 @@ class Attention:
         state: RoutedCache | FullCache,
         y: Array,
     ) -> None:
-        qkv, keys = buffers["qkv"][:length], self.kv_heads * self.head_dim
-        q, k, v = (
-            qkv[:, : self.width],
-            qkv[:, self.width : self.width + keys],
-            qkv[:, self.width + keys :],
-        )
+        queries, keys, _ = self.sizes
+        qkv = buffers["qkv"][:length]
+        q, k, v = qkv[:, :queries], qkv[:, queries : queries + keys], qkv[:, queries + keys :]
         kernels.attention(q, k, v, buffers["score"][:length], state, y, scale=self.scale)
         if self.gated:
             y *= buffers["gate"][:length]

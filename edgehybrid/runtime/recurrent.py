@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +149,8 @@ class GatedDelta:
     v_dim: int
     norm_eps: float
     weights: dict[str, Array]
+    gate: Literal["silu", "sigmoid"] = "silu"
+    by_channel: bool = False  # one decay for each channel of the keys, not for each head
     kernels: ClassVar[tuple[str, ...]] = ("causal_conv", "gated_delta", "gated_rms_norm")
 
     def __post_init__(self) -> None:
@@ -169,7 +171,7 @@ class GatedDelta:
             "delta_mixed": self.conv_dim,
             "z": self.width,
             "scan": self.width,
-            "g": self.v_heads,
+            "g": self.v_heads * (self.k_dim if self.by_channel else 1),
             "beta": self.v_heads,
         }
         return {name: np.zeros((chunk, size), np.float32) for name, size in sizes.items()}
@@ -191,7 +193,7 @@ class GatedDelta:
         kernels.gated_delta(q, k, v, b["g"], b["beta"], state.recurrent, b["scan"])
         kernels.gated_rms_norm(
             b["scan"], b["z"], w["norm"], y,
-            eps=self.norm_eps, groups=self.v_heads, norm_before_gate=True,
+            eps=self.norm_eps, groups=self.v_heads, norm_before_gate=True, gate=self.gate,
         )  # fmt: skip
 
 

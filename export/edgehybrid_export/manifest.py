@@ -88,6 +88,8 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
             "k_dim": mixer.k_dim,
             "v_dim": mixer.v_dim,
             "norm_eps": mixer.norm.eps,
+            **({} if mixer.gate == "silu" else {"gate": mixer.gate}),
+            **({"by_channel": True} if len(mixer.a_rate) > mixer.v_heads else {}),
         }
     described = {
         "mixer": "attention",
@@ -96,6 +98,8 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
         "head_dim": mixer.head_dim,
         "scale": mixer.scale,
     }
+    if mixer.value_dim != mixer.head_dim:
+        described["value_dim"] = mixer.value_dim
     if router := mixer.router:
         return described | {
             "sinks": router.sinks,
@@ -150,8 +154,13 @@ def _mixer_cost(mixer: OneMixer) -> int:
     if isinstance(mixer, RgLruMixer):
         return int(mixer.in_proj.weight.size + mixer.gate_weight.size + 16 * mixer.width)
     if isinstance(mixer, DeltaMixer):
-        return int(mixer.in_proj.weight.size + 4 * mixer.width * mixer.k_dim)
+        widening = sum(linear.weight.size for linear in mixer.widen or ())
+        return int(mixer.in_proj.weight.size + widening + 4 * mixer.width * mixer.k_dim)
     seen = mixer.window or TYPICAL_CONTEXT
     if router := mixer.router:
         seen = router.sinks + router.window + router.budget
-    return int(mixer.qkv.weight.size + 2 * seen * mixer.width)
+    cost = mixer.qkv.weight.size + seen * (mixer.sizes[0] + mixer.width)
+    if latent := mixer.latent:
+        ups = latent.k_up, latent.v_up, *([latent.q_up] if latent.q_up else [])
+        cost += sum(up.weight.size for up in ups)
+    return int(cost)

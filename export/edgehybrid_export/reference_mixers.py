@@ -9,6 +9,7 @@ import numpy as np
 from edgehybrid_export.spec import (
     AttentionMixer,
     DeltaMixer,
+    Latent,
     Linear,
     Norm,
     OneMixer,
@@ -110,8 +111,11 @@ def _short_conv(kernels: Kernels, m: ShortConvMixer, x: Array) -> Array:
 
 def _delta(kernels: Kernels, m: DeltaMixer, x: Array) -> Array:
     heads, conv, keys = m.v_heads, len(m.conv_bias), m.k_heads * m.k_dim
-    parts = np.cumsum([conv, m.width, heads])
+    narrow = m.widen[0].weight.inputs if m.widen else m.width
+    parts = np.cumsum([conv, narrow, heads])
     qkv, z, b, a = np.split(apply(m.in_proj, x), parts, axis=-1)
+    if m.widen:
+        z, a = apply(m.widen[0], z), apply(m.widen[1], a)
     q, k, v = np.split(_conv(kernels, m, qkv, activate=True), [keys, 2 * keys], axis=-1)
     g = m.a_rate * np.logaddexp(a + m.dt_bias, np.float32(0))
     beta = np.float32(0.5 * m.correction) * (1 + np.tanh(b / 2))
@@ -120,7 +124,8 @@ def _delta(kernels: Kernels, m: DeltaMixer, x: Array) -> Array:
     kernels.gated_delta(q, k, v, g, beta, state, y)
     weight = np.tile(m.norm.weight, heads)
     kernels.gated_rms_norm(
-        y, z, weight, out, eps=m.norm.eps, groups=heads, norm_before_gate=True
+        y, z, weight, out,
+        eps=m.norm.eps, groups=heads, norm_before_gate=True, gate=m.gate,
     )  # fmt: skip
     return out
 
@@ -156,9 +161,10 @@ def _conv(kernels: Kernels, m: Convolved, x: Array, *, activate: bool) -> Array:
 
 
 def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
-    keys = m.n_kv_heads * m.head_dim
-    ends = [m.width, m.width + keys, m.width + 2 * keys]
-    q, k, v, gate = np.split(apply(m.qkv, x), ends, -1)
+    projected = apply(m.qkv, x)
+    if m.latent:
+        projected = _expanded(m, m.latent, projected)
+    q, k, v, gate = np.split(projected, np.cumsum(m.sizes), -1)
     q, k = _positioned(m, q, m.q_norm), _positioned(m, k, m.k_norm)
     score = np.zeros((len(x), m.n_kv_heads), np.float32)
     sinks, window, budget = len(x), 1, 0  # of which every token is a sink
@@ -167,10 +173,24 @@ def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
         sinks, window, budget = m.router.sinks, m.router.window, m.router.budget
     elif m.window:
         sinks, window = 0, m.window
-    cache = RoutedCache.alloc(m.n_kv_heads, m.head_dim, sinks, window, budget)
-    out = np.empty_like(q)
+    cache = RoutedCache.alloc(
+        m.n_kv_heads, m.head_dim, sinks, window, budget, value_dim=m.value_dim
+    )
+    out = np.empty((len(x), m.width), np.float32)
     kernels.attention(q, k, v, score, cache, out, scale=m.scale)
     return out * sigmoid(gate) if m.gated else out
+
+
+def _expanded(m: AttentionMixer, latent: Latent, narrow: Array) -> Array:
+    heads, ranks = m.n_kv_heads, latent.k_up.weight.inputs
+    queries = latent.q_up.weight.inputs if latent.q_up else m.sizes[0]
+    q, vector, shared = np.split(narrow, [queries, queries + ranks], axis=-1)
+    if latent.q_up:
+        q = apply(latent.q_up, normed(latent.q_norm, q))
+    vector = normed(latent.norm, vector)
+    own = apply(latent.k_up, vector).reshape(len(narrow), heads, -1)
+    k = np.concatenate([own, np.repeat(shared[:, None], heads, axis=1)], axis=-1)
+    return np.concatenate([q, k.reshape(len(narrow), -1), apply(latent.v_up, vector)], axis=-1)
 
 
 def _positioned(m: AttentionMixer, x: Array, norm: Norm | None) -> Array:

@@ -8,7 +8,7 @@ folded into the weights beside them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from edgehybrid_export.weights import Array, Weight
 
@@ -79,26 +79,25 @@ class ShortConvMixer:
 class DeltaMixer:
     """Gated delta rule. in_proj gives q, k, v, z, b, a side by side.
 
-    The decay is exp(a_rate * softplus(a + dt_bias)), the correction sigmoid(b); y is normalised
-    by head and then gated by z.
+    The decay is exp(a_rate * softplus(a + dt_bias)), one for each head or for each channel of its
+    keys; the correction is sigmoid(b). y is normalised by head and then gated by z. With `widen`,
+    in_proj gives narrow z and a, of which these products make the full ones.
     """
 
     in_proj: Linear
     conv_weight: Array  # (conv_dim, K) over q, k, v
     conv_bias: Array  # (conv_dim,)
-    a_rate: Array  # (v_heads,), negative
-    dt_bias: Array  # (v_heads,)
+    a_rate: Array  # (v_heads,) or (v_heads * k_dim,), negative
+    dt_bias: Array  # the same
     norm: Norm  # (v_dim,), of each head
     out_proj: Linear
     k_heads: int
+    v_heads: int  # of v, z and of the state
     k_dim: int
     v_dim: int
     correction: float = 1.0  # multiplies sigmoid(b); 2 lets eigenvalues be negative
-
-    @property
-    def v_heads(self) -> int:
-        """Heads of v, z and of the state."""
-        return len(self.a_rate)
+    gate: Literal["silu", "sigmoid"] = "silu"  # what is done to z
+    widen: tuple[Linear, Linear] | None = None
 
     @property
     def width(self) -> int:
@@ -179,8 +178,23 @@ class Rotary:
 
 
 @dataclass(frozen=True)
+class Latent:
+    """Keys and values from a narrow vector that all heads share (DeepSeek-V2, arXiv:2405.04434).
+
+    qkv then gives queries (narrow ones, with q_up), the vector, and a part of the keys that is the
+    same for all heads. k_up gives the other part of each head's keys, v_up its values.
+    """
+
+    norm: Norm  # of the vector
+    k_up: Linear
+    v_up: Linear
+    q_norm: Norm | None = None
+    q_up: Linear | None = None
+
+
+@dataclass(frozen=True)
 class AttentionMixer:
-    """Grouped queries. qkv gives queries, keys, values side by side."""
+    """Grouped queries. qkv gives queries, keys, values side by side, unless they are latent."""
 
     qkv: Linear
     router: Router | None  # None: every token is kept
@@ -194,11 +208,23 @@ class AttentionMixer:
     k_norm: Norm | None = None
     window: int | None = None  # a query sees the last `window` tokens, itself included
     gated: bool = False  # y * sigmoid(gate); the gate comes after the values in qkv
+    latent: Latent | None = None
+
+    @property
+    def value_dim(self) -> int:
+        """Columns of a head's values."""
+        return self.latent.v_up.weight.outputs // self.n_kv_heads if self.latent else self.head_dim
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Columns of queries, keys and values."""
+        keys, values = self.n_kv_heads * self.head_dim, self.n_kv_heads * self.value_dim
+        return self.n_heads * self.head_dim, keys, values
 
     @property
     def width(self) -> int:
         """Columns of what the mixer gives to out_proj."""
-        return self.n_heads * self.head_dim
+        return self.n_heads * self.value_dim
 
 
 OneMixer: TypeAlias = (

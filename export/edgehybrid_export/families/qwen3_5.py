@@ -145,6 +145,7 @@ def _delta(ckpt: Checkpoint, name: str, in_proj: Callable[[Checkpoint, str], Lin
         norm=norm(ckpt, f"{name}.norm", size.v_dim, ckpt.field("rms_norm_eps", 1e-6)),
         out_proj=linear(ckpt, f"{name}.out_proj", size.values, hidden),
         k_heads=size.k_heads,
+        v_heads=size.v_heads,
         k_dim=size.k_dim,
         v_dim=size.v_dim,
     )
