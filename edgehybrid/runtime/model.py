@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.runtime.workspace import Workspace
 from edgehybrid_kernels import Kernels, compile_all, is_compiled, load_kernels
+
+if TYPE_CHECKING:
+    from edgehybrid.runtime.chat import Chat
 
 Array = NDArray[np.float32]
 log = logging.getLogger("edgehybrid")
@@ -109,6 +112,20 @@ class Model:
         if budget is not None and not 0 <= budget <= 1 << 20:
             raise RequestError(f"budget {budget} is not in 0..{1 << 20} tokens")
         return Stream(self, [mixer.alloc(budget) for mixer in self.mixers])
+
+    def chat(self, *, system: str | None = None, budget: int | None = None) -> Chat:
+        """A new conversation in the model's own chat template.
+
+        Args:
+            system: what the model is told before the first turn.
+            budget: see `stream`.
+
+        Raises:
+            RequestError: the bundle has no template or is a reader, or the budget is out of range.
+        """
+        from edgehybrid.runtime.chat import Chat
+
+        return Chat(self, system=system, budget=budget)
 
 
 def load(

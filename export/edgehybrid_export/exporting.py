@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import edgehybrid
 from edgehybrid.bundle import FORMAT, MANIFEST
+from edgehybrid_export.chat import describe_prompt, write_template
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.families import read_model
@@ -63,6 +64,7 @@ def export(checkpoint: Path, out: Path, *, weights: str = "int8") -> dict[str, A
 def _build(source: Checkpoint, spec: ModelSpec, weights: str, folder: Path) -> None:
     graphs = [*segments(spec, weights), *head_graphs(spec.head, weights)]
     parts = write_files(folder, graphs, mixer_tensors(spec), source.folder / "tokenizer.json")
+    write_template(source.folder, folder)
     manifest = {**_manifest(source, spec, weights), "parts": parts}
     write_manifest(folder, manifest)
     write_manifest(folder, {**manifest, "loss": validate(spec, folder, weights)})
@@ -104,4 +106,5 @@ def _manifest(source: Checkpoint, spec: ModelSpec, weights: str) -> dict[str, An
         "layers": [describe_layer(layer) for layer in spec.layers],
         "router": describe_router(spec),
         "head": describe_head(spec.head),
+        "prompt": describe_prompt(source.folder),
     }
