@@ -73,7 +73,8 @@ QWEN3 = """\
 {%- for message in messages[::-1] %}
     {%- set index = (messages|length - 1) - loop.index0 %}
     {%- if ns.multi_step_tool and message.role == "user" and message.content is string and \
-not(message.content.startswith('<tool_response>') and message.content.endswith('</tool_response>')) %}
+not(message.content.startswith('<tool_response>') and \
+message.content.endswith('</tool_response>')) %}
         {%- set ns.multi_step_tool = false %}
         {%- set ns.last_query_index = index %}
     {%- endif %}
@@ -99,8 +100,8 @@ not(message.content.startswith('<tool_response>') and message.content.endswith('
         {%- endif %}
         {%- if loop.index0 > ns.last_query_index %}
             {%- if loop.last or (not loop.last and reasoning_content) %}
-                {{- '<|im_start|>' + message.role + '\\n<think>\\n' + reasoning_content.strip('\\n') \
-+ '\\n</think>\\n\\n' + content.lstrip('\\n') }}
+                {{- '<|im_start|>' + message.role + '\\n<think>\\n' + \
+reasoning_content.strip('\\n') + '\\n</think>\\n\\n' + content.lstrip('\\n') }}
             {%- else %}
                 {{- '<|im_start|>' + message.role + '\\n' + content }}
             {%- endif %}
@@ -171,7 +172,8 @@ LFM2 = """\
     {%- set messages = messages[1:] -%}
 {%- endif -%}
 {%- if tools -%}
-    {%- set ns.system_prompt = ns.system_prompt + ("\\n" if ns.system_prompt else "") + "List of tools: [" -%}
+    {%- set ns.system_prompt = ns.system_prompt + ("\\n" if ns.system_prompt else "") + \
+"List of tools: [" -%}
     {%- for tool in tools -%}
         {%- if tool is not string -%}{%- set tool = tool | tojson -%}{%- endif -%}
         {%- set ns.system_prompt = ns.system_prompt + tool -%}

@@ -158,7 +158,7 @@ def test_what_the_template_refuses() -> None:
 
 @pytest.mark.parametrize("source", ["none", "{{ messages[0].content[:9] }}", "{{ x.y }}"])
 def test_a_message_is_not_lost(source: str) -> None:
-    with pytest.raises(BundleDamaged, match="loses or changes|cannot be rendered"):
+    with pytest.raises(BundleDamaged, match=r"loses or changes|cannot be rendered"):
         template(source).render([Message("user", "Hello")])
 
 

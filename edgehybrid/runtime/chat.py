@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from edgehybrid.errors import RequestError
@@ -60,7 +60,7 @@ class Chat:
         min_p: float = 0.0,
         repetition_penalty: float = 1.0,
         seed: int | None = None,
-    ) -> Iterator[str]:
+    ) -> Generator[str, None, None]:
         """Say `text`; yield the pieces of the answer as they are written.
 
         Reading begins with the first piece that is asked for. An answer that is not taken to its

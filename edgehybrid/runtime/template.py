@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edgehybrid.bundle import CHAT_TEMPLATE, MANIFEST, Bundle
 from edgehybrid.errors import BundleDamaged, RequestError
@@ -93,16 +94,28 @@ class ChatTemplate:
         return answer["text"]
 
 
+def adds_bos(bundle: Bundle) -> bool:
+    """Whether the model's texts begin with `bos_token`."""
+    return bool(_prompt(bundle).get("adds_bos")) and "bos_token" in special_tokens(bundle)
+
+
 def special_tokens(bundle: Bundle) -> dict[str, str]:
     """The special tokens that the tokenizer's settings name, such as `bos_token`.
 
     Raises:
         BundleDamaged: the manifest has something else there.
     """
-    tokens = bundle.manifest.get("prompt", {}).get("tokens", {})
-    if not all(isinstance(x, str) for pair in tokens.items() for x in pair):
+    tokens = _prompt(bundle).get("tokens", {})
+    if not isinstance(tokens, dict) or not all(isinstance(x, str) for x in tokens.values()):
         raise BundleDamaged(f"{bundle.folder / MANIFEST}: prompt.tokens must be names and texts")
     return dict(tokens)
+
+
+def _prompt(bundle: Bundle) -> dict[str, Any]:
+    found = bundle.manifest.get("prompt", {})  # older bundles have none
+    if not isinstance(found, dict):
+        raise BundleDamaged(f"{bundle.folder / MANIFEST}: prompt must be an object")
+    return found
 
 
 def _render(template: str, variables: dict[str, object]) -> dict[str, str]:
