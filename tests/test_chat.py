@@ -200,12 +200,21 @@ def test_tokens_that_are_no_texts(model: edgehybrid.Model, monkeypatch) -> None:
 
 
 def test_each_line_is_a_turn(model: edgehybrid.Model, bundle: Path) -> None:
-    lines = b"Who?\n\n/reset\nWho?\n/exit\nnever\n"
+    lines = b"Who?\n\n\xff\n/reset\nWho?\n/exit\nnever\n"
     done = run("chat", str(bundle), "--max-tokens", "5", stdin=lines)
     assert done.returncode == 0, done.stderr
     answer = "".join(model.chat().send("Who?", max_tokens=5))
-    assert done.stdout == f"{answer}\n" * 2
+    assert done.stdout.startswith(f"{answer}\n")
+    assert done.stdout.endswith(f"\n{answer}\n")
     assert "> " not in done.stderr
+
+
+def test_limits_of_a_training_run_do_not_cut(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path, "granite", "lfm2", truncate=4)
+    text = "a long turn of many words"
+    chat = edgehybrid.load(bundle, threads=1).chat()
+    list(chat.send(text, max_tokens=1))
+    assert text in chat.stream.tokenizer.decode(chat._read)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a terminal and its signals")

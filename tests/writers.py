@@ -13,11 +13,19 @@ from edgehybrid_export import export
 VOCABULARY = 400
 
 
-def write_bundle(folder: Path, template: str | None = "granite", family: str = "granitemoehybrid"):
+def write_bundle(
+    folder: Path,
+    template: str | None = "granite",
+    family: str = "granitemoehybrid",
+    truncate: int | None = None,
+) -> Path:
     """Export a random model of `family` with a template of this name."""
     model = random_model(family, vocab_size=VOCABULARY, eos_token_id=None)
     source = save(model, folder / "source")
-    byte_level().save(str(source / "tokenizer.json"))
+    tokenizer = byte_level()
+    if truncate is not None:
+        tokenizer.enable_truncation(truncate)
+    tokenizer.save(str(source / "tokenizer.json"))
     settings = {"bos_token": "<s>", "eos_token": {"content": "</s>"}, "add_bos_token": True}
     (source / "tokenizer_config.json").write_text(json.dumps(settings))
     if template is not None:

@@ -56,7 +56,7 @@ def _lines() -> Iterator[str]:
         try:
             if terminal:
                 typer.echo("> ", nl=False, err=True)
-            line = sys.stdin.readline()
+            line = sys.stdin.buffer.readline().decode(errors="replace")
         except KeyboardInterrupt:
             line = ""
         if not line:

@@ -63,6 +63,8 @@ class Model:
         self.hidden_size, self.vocab_size = int(fields["hidden_size"]), int(fields["vocab_size"])
         self._step_costs = [float(cost) for cost in fields["step_costs"]]
         self.tokenizer = Tokenizer.from_file(str(bundle.file(TOKENIZER)))
+        self.tokenizer.no_truncation()  # some files carry the limits of a training run
+        self.tokenizer.no_padding()
         self.mixers = load_mixers(bundle)
         count = len(self.mixers) + 1
         self.segments = [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
