@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,9 @@ def bundles(checkpoint: Path) -> dict[str, Path]:
         made[weights] = checkpoint.parent / f"bundle-{weights}"
         export(checkpoint, made[weights], weights=weights)
     return made
+
+
+def pytest_configure() -> None:
+    """A run in a shell's background ignores Ctrl-C, and so would the commands that tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

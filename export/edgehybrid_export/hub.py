@@ -27,6 +27,7 @@ OPTIONAL = (
     "tokenizer_config.json",
     "special_tokens_map.json",
     "chat_template.jinja",
+    "chat_template.json",
     "LICEN[SC]E*",
     "NOTICE*",
 )
