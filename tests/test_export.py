@@ -137,6 +137,11 @@ def test_existing_output_is_kept(tmp_path: Path, checkpoint: Path) -> None:
         export(checkpoint, tmp_path / "mine")
 
 
+def test_a_reader_has_no_logits_to_calibrate(tmp_path: Path, checkpoint: Path) -> None:
+    with pytest.raises(ExportError, match="has no logits"):
+        export(checkpoint, tmp_path / "out", calibrate=checkpoint / "config.json")
+
+
 def test_unknown_precision(tmp_path: Path, checkpoint: Path) -> None:
     with pytest.raises(ExportError, match="'int3' is not one of float32, float16, int8, int4"):
         export(checkpoint, tmp_path / "out", weights="int3")

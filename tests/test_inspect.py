@@ -53,7 +53,13 @@ def test_generate_writes(tmp_path: Path) -> None:
     import edgehybrid
     from edgehybrid_export import export
 
-    export(save(random_model("lfm2"), tmp_path / "source"), tmp_path / "bundle", weights="int8")
+    (tmp_path / "text.txt").write_text("Once upon a time there was a river. " * 9)
+    source = save(random_model("lfm2"), tmp_path / "source")
+    manifest = export(source, tmp_path / "bundle", weights="int8", calibrate=tmp_path / "text.txt")
+    loss = manifest["loss"]["calibration"]
+    assert 0 < loss["mean_kl"] < 0.05
+    assert 0.8 < loss["top1_agreement"] <= 1
+    assert f"mean KL {loss['mean_kl']:g}" in run("inspect", str(tmp_path / "bundle")).stdout
     done = run("generate", str(tmp_path / "bundle"), "-", "--max-tokens", "9", stdin=b"Once")
     model = edgehybrid.load(tmp_path / "bundle")
     stream = model.stream()

@@ -56,3 +56,8 @@ def _lines(d: dict[str, Any]) -> Iterator[str]:
     yield f"on disk: {sum(d['files'].values()):,} bytes"
     for part, size in (d["weight_bytes"] or {}).items():
         yield f"  {part}: {size:,} bytes"
+    if text := (d["loss"] or {}).get("calibration"):
+        yield (
+            f"loss on {text['tokens']:,} tokens of text: mean KL {text['mean_kl']:g} to float32, "
+            f"same likeliest token at {text['top1_agreement']:.1%}"
+        )
