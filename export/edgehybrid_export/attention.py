@@ -6,8 +6,8 @@ import numpy as np
 
 from edgehybrid_export.graph import Graph
 from edgehybrid_export.linear import Scaled, linear, scaled
+from edgehybrid_export.mixer_spec import AttentionMixer, Latent, Norm, Rotary, Router
 from edgehybrid_export.precision import FLOAT32, Precision
-from edgehybrid_export.spec import AttentionMixer, Latent, Norm, Rotary, Router
 
 
 def attention_inputs(

@@ -21,20 +21,19 @@ from edgehybrid_export.families import read_model
 from edgehybrid_export.head import head_graphs
 from edgehybrid_export.inner import inner_graphs
 from edgehybrid_export.manifest import describe_head, describe_layer, describe_router, step_costs
-from edgehybrid_export.pack import fingerprint_all, fingerprints, write_files, write_manifest
-from edgehybrid_export.precision import Precisions, parse_precisions
-from edgehybrid_export.segments import segments
-from edgehybrid_export.source import Source, find
-from edgehybrid_export.spec import (
+from edgehybrid_export.mixer_spec import (
     AttentionMixer,
     DeltaMixer,
-    LogitsHead,
-    ModelSpec,
     OneMixer,
     RgLruMixer,
     SelectiveMixer,
     SsdMixer,
 )
+from edgehybrid_export.pack import fingerprint_all, fingerprints, write_files, write_manifest
+from edgehybrid_export.precision import Precisions, parse_precisions
+from edgehybrid_export.segments import segments
+from edgehybrid_export.source import Source, find
+from edgehybrid_export.spec import LogitsHead, ModelSpec
 from edgehybrid_export.store import WeightStore
 from edgehybrid_export.validate import validate
 

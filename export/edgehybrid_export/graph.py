@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from edgehybrid_export.spec import Norm
+from edgehybrid_export.mixer_spec import Norm
 from edgehybrid_export.store import WeightStore
 
 #: Opset 21 is what ONNX Runtime 1.23 runs whole, the last one with wheels for Python 3.10; only

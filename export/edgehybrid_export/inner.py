@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from edgehybrid_export.graph import Graph
 from edgehybrid_export.linear import linear, scaled
+from edgehybrid_export.mixer_spec import RgLruMixer, SelectiveMixer
 from edgehybrid_export.precision import Precision
-from edgehybrid_export.spec import ModelSpec, RgLruMixer, SelectiveMixer
+from edgehybrid_export.spec import ModelSpec
 from edgehybrid_export.store import WeightStore
 
 

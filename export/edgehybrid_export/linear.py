@@ -17,9 +17,9 @@ import numpy as np
 
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.graph import CONTRIB, Graph
+from edgehybrid_export.mixer_spec import Linear
 from edgehybrid_export.precision import Precision
 from edgehybrid_export.quantise import float_columns, int4_rows, int8_columns, int8_rows
-from edgehybrid_export.spec import Linear
 from edgehybrid_export.weights import Weight
 
 FLOAT = 1  # TensorProto.FLOAT

@@ -5,21 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from edgehybrid_export.spec import (
+from edgehybrid_export.mixer_spec import (
     AttentionMixer,
     DeltaMixer,
-    Experts,
-    Layer,
-    LogitsHead,
-    Mlp,
-    ModelSpec,
     OneMixer,
     RgLruMixer,
     SelectiveMixer,
-    SentenceHead,
     ShortConvMixer,
     SsdMixer,
 )
+from edgehybrid_export.spec import Experts, Layer, LogitsHead, Mlp, ModelSpec, SentenceHead
 
 #: Tokens that a full cache is taken to hold when the cost of a step is estimated.
 TYPICAL_CONTEXT = 1024

@@ -11,15 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehybrid_export.mixer_spec import Linear
 from edgehybrid_export.reference_mixers import apply, gelu, mix, normed, sigmoid, silu
-from edgehybrid_export.spec import (
-    Experts,
-    Layer,
-    Linear,
-    LogitsHead,
-    Mlp,
-    ModelSpec,
-)
+from edgehybrid_export.spec import Experts, Layer, LogitsHead, Mlp, ModelSpec
 from edgehybrid_export.weights import Array
 from edgehybrid_kernels import Kernels, load_kernels
 

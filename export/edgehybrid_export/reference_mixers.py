@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from edgehybrid_export.spec import (
+from edgehybrid_export.mixer_spec import (
     AttentionMixer,
     DeltaMixer,
     Latent,

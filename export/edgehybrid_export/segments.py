@@ -18,19 +18,18 @@ from onnx import TensorProto
 from edgehybrid_export.attention import attention_inputs
 from edgehybrid_export.graph import Graph
 from edgehybrid_export.linear import embedding, linear, scaled
-from edgehybrid_export.mlp import feed_forward
-from edgehybrid_export.precision import Precision, Precisions
-from edgehybrid_export.spec import (
+from edgehybrid_export.mixer_spec import (
     AttentionMixer,
     DeltaMixer,
-    Layer,
-    ModelSpec,
     OneMixer,
     RgLruMixer,
     SelectiveMixer,
     ShortConvMixer,
     SsdMixer,
 )
+from edgehybrid_export.mlp import feed_forward
+from edgehybrid_export.precision import Precision, Precisions
+from edgehybrid_export.spec import Layer, ModelSpec
 from edgehybrid_export.store import WeightStore
 
 

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from edgehybrid_export.checkpoint import Checkpoint
-from edgehybrid_export.families.parts import (
-    AttentionShape,
-    SsdShape,
-    attention,
-    embedding,
-    gated_mlp,
-    limits,
-    logits_head,
-    norm,
-    ssd,
-)
+from edgehybrid_export.families.attention import AttentionShape, attention
+from edgehybrid_export.families.parts import embedding, gated_mlp, logits_head, norm
 from edgehybrid_export.families.rope import rotary
+from edgehybrid_export.families.ssd import SsdShape, ssd
 from edgehybrid_export.spec import Layer, ModelSpec
 
 PARTIAL = 0.5
@@ -25,7 +17,7 @@ def read(ckpt: Checkpoint) -> ModelSpec:
     ckpt.expect("hidden_act", "silu")
     ckpt.expect("num_experts", 1)
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
-    shapes = _attention_shape(ckpt), _ssd_shape(ckpt)
+    shapes = _attention_shape(ckpt), SsdShape.of(ckpt)
     table = embedding(ckpt, "model.embed_tokens")
     layers = tuple(_layer(ckpt, i, *shapes) for i in range(ckpt.field("num_hidden_layers")))
     final = norm(ckpt, "model.final_layernorm", hidden, eps)
@@ -58,24 +50,3 @@ def _attention_shape(ckpt: Checkpoint) -> AttentionShape:
     )
     turning = rotary(ckpt, head_dim, partial=PARTIAL)
     return AttentionShape.of(ckpt, bias=bias, out_bias=bias, rotary=turning)
-
-
-def _ssd_shape(ckpt: Checkpoint) -> SsdShape:
-    hidden, heads = ckpt.field("hidden_size"), ckpt.field("mamba_n_heads")
-    head_dim = ckpt.field("mamba_d_head", "auto")
-    if head_dim == "auto":
-        head_dim = ckpt.field("mamba_expand") * hidden // heads
-    bias = bool(ckpt.field("mamba_proj_bias", False))
-    return SsdShape(
-        hidden=hidden,
-        heads=heads,
-        head_dim=head_dim,
-        d_state=ckpt.field("mamba_d_state"),
-        groups=ckpt.field("mamba_n_groups"),
-        taps=ckpt.field("mamba_d_conv"),
-        eps=ckpt.field("rms_norm_eps"),
-        bias=bias,
-        out_bias=bias,
-        conv_bias=bool(ckpt.field("mamba_conv_bias", True)),
-        dt_limit=limits(ckpt),
-    )

@@ -6,7 +6,8 @@ import numpy as np
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families.parts import gated_mlp, linear, scaled
-from edgehybrid_export.spec import Linear, Mlp
+from edgehybrid_export.mixer_spec import Linear
+from edgehybrid_export.spec import Mlp
 
 GATED = ("gate_proj", "up_proj", "down_proj")
 

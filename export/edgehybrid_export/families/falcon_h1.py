@@ -10,19 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgehybrid_export.checkpoint import Checkpoint
-from edgehybrid_export.families.parts import (
-    AttentionShape,
-    SsdShape,
-    attention,
-    embedding,
-    gated_mlp,
-    limits,
-    logits_head,
-    norm,
-    ssd,
-)
+from edgehybrid_export.families.attention import AttentionShape, attention
+from edgehybrid_export.families.parts import embedding, gated_mlp, logits_head, norm
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import Layer, ModelSpec, ParallelMixer
+from edgehybrid_export.families.ssd import SsdShape, limits, ssd
+from edgehybrid_export.mixer_spec import ParallelMixer
+from edgehybrid_export.spec import Layer, ModelSpec
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:

@@ -7,7 +7,8 @@ import numpy as np
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families import mamba
 from edgehybrid_export.families.selective import rank_of
-from edgehybrid_export.spec import ModelSpec, Norm
+from edgehybrid_export.mixer_spec import Norm
+from edgehybrid_export.spec import ModelSpec
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:

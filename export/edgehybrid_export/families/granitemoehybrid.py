@@ -10,21 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families.attention import AttentionShape, attention
 from edgehybrid_export.families.experts import stacked
-from edgehybrid_export.families.parts import (
-    AttentionShape,
-    SsdShape,
-    attention,
-    embedding,
-    layer_kinds,
-    limits,
-    linear,
-    logits_head,
-    norm,
-    ssd,
-)
+from edgehybrid_export.families.parts import embedding, layer_kinds, linear, logits_head, norm
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import AttentionMixer, Experts, Layer, Mlp, ModelSpec, SsdMixer
+from edgehybrid_export.families.ssd import SsdShape, ssd
+from edgehybrid_export.mixer_spec import AttentionMixer, SsdMixer
+from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec
 
 KINDS = {
     "mamba": "ssd",
@@ -66,7 +58,7 @@ def read(ckpt: Checkpoint) -> ModelSpec:
 
 def _mixer(ckpt: Checkpoint, prefix: str, kind: str) -> SsdMixer | AttentionMixer:
     if kind == "ssd":
-        return ssd(ckpt, f"{prefix}.mamba", _ssd_shape(ckpt))
+        return ssd(ckpt, f"{prefix}.mamba", SsdShape.of(ckpt, out_times=_residual(ckpt)))
     bias = bool(ckpt.field("attention_bias", False))
     shape = AttentionShape.of(
         ckpt,
@@ -78,28 +70,6 @@ def _mixer(ckpt: Checkpoint, prefix: str, kind: str) -> SsdMixer | AttentionMixe
     if ckpt.field("position_embedding_type", None) == "rope":
         shape = replace(shape, rotary=rotary(ckpt, shape.head_dim))
     return attention(ckpt, f"{prefix}.self_attn", shape)
-
-
-def _ssd_shape(ckpt: Checkpoint) -> SsdShape:
-    hidden, heads = ckpt.field("hidden_size"), ckpt.field("mamba_n_heads")
-    head_dim = ckpt.field("mamba_d_head", "auto")
-    if head_dim == "auto":
-        head_dim = ckpt.field("mamba_expand") * hidden // heads
-    bias = bool(ckpt.field("mamba_proj_bias", False))
-    return SsdShape(
-        hidden=hidden,
-        heads=heads,
-        head_dim=head_dim,
-        d_state=ckpt.field("mamba_d_state"),
-        groups=ckpt.field("mamba_n_groups"),
-        taps=ckpt.field("mamba_d_conv"),
-        eps=ckpt.field("rms_norm_eps"),
-        bias=bias,
-        out_bias=bias,
-        conv_bias=bool(ckpt.field("mamba_conv_bias", True)),
-        dt_limit=limits(ckpt),
-        out_times=_residual(ckpt),
-    )
 
 
 def _mlp(ckpt: Checkpoint, prefix: str) -> Mlp | Experts:

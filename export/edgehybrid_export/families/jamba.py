@@ -6,18 +6,12 @@ dt, B and C of a Mamba layer are normalised. Experts are weighed by the softmax 
 from __future__ import annotations
 
 from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families.attention import AttentionShape, attention
 from edgehybrid_export.families.experts import listed
-from edgehybrid_export.families.parts import (
-    AttentionShape,
-    attention,
-    embedding,
-    gated_mlp,
-    linear,
-    logits_head,
-    norm,
-)
+from edgehybrid_export.families.parts import embedding, gated_mlp, linear, logits_head, norm
 from edgehybrid_export.families.selective import SelectiveShape, rank_of, selective
-from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec, SelectiveMixer
+from edgehybrid_export.mixer_spec import SelectiveMixer
+from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:

@@ -22,16 +22,8 @@ from edgehybrid_export.families.parts import (
     norm,
     side_by_side,
 )
-from edgehybrid_export.spec import (
-    AttentionMixer,
-    DeltaMixer,
-    Experts,
-    Latent,
-    Layer,
-    Linear,
-    Mlp,
-    ModelSpec,
-)
+from edgehybrid_export.mixer_spec import AttentionMixer, DeltaMixer, Latent, Linear
+from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec
 from edgehybrid_export.weights import pick
 
 KINDS = {"linear_attention": "delta", "full_attention": "attention"}

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families.attention import AttentionShape, attention
 from edgehybrid_export.families.parts import (
-    AttentionShape,
-    attention,
     convolution,
     embedding,
     gated_mlp,
@@ -18,7 +17,8 @@ from edgehybrid_export.families.parts import (
     norm,
 )
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec, ShortConvMixer
+from edgehybrid_export.mixer_spec import ShortConvMixer
+from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec
 
 THETA = 1_000_000.0
 KINDS = {"conv": "conv", "full_attention": "attention"}

@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgehybrid_export.checkpoint import Checkpoint
-from edgehybrid_export.families.parts import (
-    AttentionShape,
-    attention,
-    embedding,
-    gated_mlp,
-    logits_head,
-    norm,
-)
+from edgehybrid_export.families.attention import AttentionShape, attention
+from edgehybrid_export.families.parts import embedding, gated_mlp, logits_head, norm
 from edgehybrid_export.families.rope import rotary
 from edgehybrid_export.spec import Layer, ModelSpec
 

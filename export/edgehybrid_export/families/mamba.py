@@ -5,7 +5,8 @@ from __future__ import annotations
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families.parts import embedding, logits_head, norm
 from edgehybrid_export.families.selective import SelectiveShape, rank_of, selective
-from edgehybrid_export.spec import Layer, ModelSpec, Norm
+from edgehybrid_export.mixer_spec import Norm
+from edgehybrid_export.spec import Layer, ModelSpec
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:

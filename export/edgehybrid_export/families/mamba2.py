@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgehybrid_export.checkpoint import Checkpoint
-from edgehybrid_export.families.parts import SsdShape, embedding, limits, logits_head, norm, ssd
+from edgehybrid_export.families.parts import embedding, logits_head, norm
+from edgehybrid_export.families.ssd import SsdShape, limits, ssd
 from edgehybrid_export.spec import Layer, ModelSpec
 
 

@@ -11,19 +11,10 @@ from dataclasses import replace
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
+from edgehybrid_export.families.attention import AttentionShape, attention
 from edgehybrid_export.families.experts import listed_ungated
-from edgehybrid_export.families.parts import (
-    AttentionShape,
-    SsdShape,
-    attention,
-    embedding,
-    layer_kinds,
-    limits,
-    linear,
-    logits_head,
-    norm,
-    ssd,
-)
+from edgehybrid_export.families.parts import embedding, layer_kinds, linear, logits_head, norm
+from edgehybrid_export.families.ssd import SsdShape, limits, ssd
 from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec
 
 KINDS = {

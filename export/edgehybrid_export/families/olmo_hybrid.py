@@ -10,9 +10,8 @@ import numpy as np
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
+from edgehybrid_export.families.attention import AttentionShape, attention
 from edgehybrid_export.families.parts import (
-    AttentionShape,
-    attention,
     convolution,
     embedding,
     gated_mlp,
@@ -23,7 +22,8 @@ from edgehybrid_export.families.parts import (
     side_by_side,
 )
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import DeltaMixer, Layer, ModelSpec, Rotary
+from edgehybrid_export.mixer_spec import DeltaMixer, Rotary
+from edgehybrid_export.spec import Layer, ModelSpec
 from edgehybrid_export.weights import Array
 
 OUTPUT_EPS = 1e-5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,16 +10,8 @@ import numpy as np
 from edgehybrid_export import weights
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
-from edgehybrid_export.spec import (
-    NO_LIMIT,
-    AttentionMixer,
-    Linear,
-    LogitsHead,
-    Mlp,
-    Norm,
-    Rotary,
-    SsdMixer,
-)
+from edgehybrid_export.mixer_spec import Linear, Norm
+from edgehybrid_export.spec import LogitsHead, Mlp
 from edgehybrid_export.weights import Array, Weight
 
 
@@ -76,131 +67,6 @@ def gated_mlp(
     )
 
 
-@dataclass(frozen=True)
-class AttentionShape:
-    """Sizes and names of an attention mixer; `times` multiply queries, keys, values, result."""
-
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    scale: float
-    bias: bool = False
-    out_bias: bool = False
-    rotary: Rotary | None = None
-    window: int | None = None
-    out: str = "o_proj"
-    out_size: int | None = None  # of the result; as `hidden` if None
-    head_norms: tuple[str, str] | None = None
-    whole_norms: bool = False  # one norm over all heads together
-    eps: float = 1e-6
-    times: tuple[float, float, float, float] = (1, 1, 1, 1)
-
-    @classmethod
-    def of(cls, ckpt: Checkpoint, **changes: Any) -> AttentionShape:
-        """As the usual config fields say."""
-        hidden, heads = ckpt.field("hidden_size"), ckpt.field("num_attention_heads")
-        head_dim = ckpt.field("head_dim", None) or hidden // heads
-        usual: dict[str, Any] = {
-            "hidden": hidden,
-            "heads": heads,
-            "kv_heads": ckpt.field("num_key_value_heads", None) or heads,
-            "head_dim": head_dim,
-            "scale": float(head_dim) ** -0.5,
-        }
-        return cls(**usual | changes)
-
-
-def attention(ckpt: Checkpoint, prefix: str, shape: AttentionShape) -> AttentionMixer:
-    """q_proj, k_proj, v_proj and the output projection, with head norms where they are named."""
-    size = shape.head_dim
-    widths = (shape.heads * size, shape.kv_heads * size, shape.kv_heads * size)
-    qkv = [
-        linear(ckpt, f"{prefix}.{part}_proj", shape.hidden, width, bias=shape.bias, times=times)
-        for part, width, times in zip("qkv", widths, shape.times, strict=False)
-    ]
-    normed = widths[:2] if shape.whole_norms else (size, size)
-    norms = [
-        norm(ckpt, f"{prefix}.{name}", columns, shape.eps)
-        for name, columns in zip(shape.head_norms or (), normed, strict=False)
-    ]
-    return AttentionMixer(
-        qkv=side_by_side(*qkv),
-        router=None,
-        out_proj=linear(
-            ckpt, f"{prefix}.{shape.out}", widths[0], shape.out_size or shape.hidden,
-            bias=shape.out_bias, times=shape.times[3],
-        ),
-        n_heads=shape.heads,
-        n_kv_heads=shape.kv_heads,
-        head_dim=size,
-        scale=shape.scale,
-        rotary=shape.rotary,
-        q_norm=norms[0] if norms else None,
-        k_norm=norms[1] if norms else None,
-        window=shape.window,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SsdShape:
-    """Sizes of a Mamba-2 mixer; `parts_times` multiply z, x, B, C, dt, `out_times` the result."""
-
-    hidden: int
-    heads: int
-    head_dim: int
-    d_state: int
-    groups: int
-    taps: int
-    eps: float
-    bias: bool = False
-    out_bias: bool = False
-    conv_bias: bool = True
-    normed: bool = True
-    norm_before_gate: bool = False
-    dt_limit: tuple[float, float] = NO_LIMIT
-    parts_times: tuple[float, float, float, float, float] = (1, 1, 1, 1, 1)
-    out_times: float = 1
-
-    @property
-    def inner(self) -> int:
-        """Columns of x."""
-        return self.heads * self.head_dim
-
-    def columns(self) -> Array:
-        """One multiplier for each output of in_proj."""
-        state = self.groups * self.d_state
-        sizes = (self.inner, self.inner, state, state, self.heads)
-        return np.repeat(np.array(self.parts_times, np.float32), sizes)
-
-
-def ssd(ckpt: Checkpoint, prefix: str, shape: SsdShape) -> SsdMixer:
-    """in_proj, conv1d, dt_bias, A_log, D, norm, out_proj as transformers names them."""
-    inner, heads = shape.inner, shape.heads
-    conv = inner + 2 * shape.groups * shape.d_state
-    in_proj = linear(ckpt, f"{prefix}.in_proj", shape.hidden, inner + conv + heads, bias=shape.bias)
-    weight, bias = convolution(ckpt, f"{prefix}.conv1d", conv, shape.taps, bias=shape.conv_bias)
-    return SsdMixer(
-        in_proj=scaled(in_proj, shape.columns()),
-        conv_weight=weight,
-        conv_bias=bias,
-        a=-np.exp(ckpt.tensor(f"{prefix}.A_log", (heads,))),
-        d=ckpt.tensor(f"{prefix}.D", (heads,)),
-        dt_bias=ckpt.tensor(f"{prefix}.dt_bias", (heads,)),
-        norm=norm(ckpt, f"{prefix}.norm", inner, shape.eps) if shape.normed else None,
-        out_proj=linear(
-            ckpt, f"{prefix}.out_proj", inner, shape.hidden,
-            bias=shape.out_bias, times=shape.out_times,
-        ),
-        head_dim=shape.head_dim,
-        d_state=shape.d_state,
-        n_groups=shape.groups,
-        norm_groups=shape.groups,
-        norm_before_gate=shape.norm_before_gate,
-        dt_limit=shape.dt_limit,
-    )  # fmt: skip
-
-
 def convolution(
     ckpt: Checkpoint, name: str, channels: int, taps: int, *, bias: bool
 ) -> tuple[Array, Array]:
@@ -251,18 +117,6 @@ def _check_copy(ckpt: Checkpoint, name: str, table: Weight) -> None:
                 f"tie_word_embeddings is true, but {name} differs from the embedding near row "
                 f"{where.start}: set it to false if {name} is meant"
             )
-
-
-def limits(ckpt: Checkpoint, name: str = "time_step_limit") -> tuple[float, float]:
-    """Lowest and highest step; the field may be absent, and write infinity as an object."""
-    value = ckpt.field(name, None)
-    if value is None:
-        return NO_LIMIT
-    try:
-        low, high = (float(v["__float__"] if isinstance(v, dict) else v) for v in value)
-    except (TypeError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{name} is {value!r}, expected two numbers") from error
-    return low, high
 
 
 def layer_kinds(ckpt: Checkpoint, kinds: Sequence[Any], known: dict[str, str]) -> list[str]:

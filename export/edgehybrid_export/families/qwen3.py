@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families import llama
-from edgehybrid_export.families.parts import AttentionShape
+from edgehybrid_export.families.attention import AttentionShape
 from edgehybrid_export.spec import ModelSpec
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families.attention import AttentionShape
 from edgehybrid_export.families.parts import (
-    AttentionShape,
     convolution,
     embedding,
     gated_mlp,
@@ -24,15 +24,8 @@ from edgehybrid_export.families.parts import (
     side_by_side,
 )
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import (
-    AttentionMixer,
-    DeltaMixer,
-    Experts,
-    Layer,
-    Linear,
-    Mlp,
-    ModelSpec,
-)
+from edgehybrid_export.mixer_spec import AttentionMixer, DeltaMixer, Linear
+from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec
 from edgehybrid_export.weights import pick
 
 PARTIAL, INTERVAL = 0.25, 4

@@ -14,7 +14,8 @@ from edgehybrid_export.families import qwen3_5
 from edgehybrid_export.families.experts import listed
 from edgehybrid_export.families.parts import gated_mlp, linear, side_by_side
 from edgehybrid_export.families.qwen3_5 import DeltaSizes
-from edgehybrid_export.spec import Experts, Linear, Mlp, ModelSpec
+from edgehybrid_export.mixer_spec import Linear
+from edgehybrid_export.spec import Experts, Mlp, ModelSpec
 from edgehybrid_export.weights import pick
 
 

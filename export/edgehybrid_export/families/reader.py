@@ -11,17 +11,8 @@ from edgehybrid.documents.encoding import END_TOKENS, OTHER_END
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
 from edgehybrid_export.families.parts import linear, side_by_side
-from edgehybrid_export.spec import (
-    AttentionMixer,
-    Layer,
-    Linear,
-    Mlp,
-    ModelSpec,
-    Norm,
-    Router,
-    SentenceHead,
-    SsdMixer,
-)
+from edgehybrid_export.mixer_spec import AttentionMixer, Linear, Norm, Router, SsdMixer
+from edgehybrid_export.spec import Layer, Mlp, ModelSpec, SentenceHead
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:

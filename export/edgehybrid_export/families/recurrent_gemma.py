@@ -11,9 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.families.attention import AttentionShape, attention
 from edgehybrid_export.families.parts import (
-    AttentionShape,
-    attention,
     convolution,
     embedding,
     gated_mlp,
@@ -24,7 +23,8 @@ from edgehybrid_export.families.parts import (
     side_by_side,
 )
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import Layer, Mlp, ModelSpec, RgLruMixer
+from edgehybrid_export.mixer_spec import RgLruMixer
+from edgehybrid_export.spec import Layer, Mlp, ModelSpec
 from edgehybrid_export.weights import Array
 
 PARTIAL, RATE = 0.5, -8.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import CheckpointError
-from edgehybrid_export.spec import Rotary
+from edgehybrid_export.mixer_spec import Rotary
 
 Array = NDArray[np.float32]
 

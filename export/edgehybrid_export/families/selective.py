@@ -8,7 +8,7 @@ import numpy as np
 
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families.parts import convolution, linear
-from edgehybrid_export.spec import Norm, SelectiveMixer
+from edgehybrid_export.mixer_spec import Norm, SelectiveMixer
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,12 @@ from dataclasses import replace
 
 from edgehybrid_export import weights
 from edgehybrid_export.checkpoint import Checkpoint
-from edgehybrid_export.families.parts import (
-    AttentionShape,
-    SsdShape,
-    attention,
-    embedding,
-    layer_kinds,
-    linear,
-    logits_head,
-    norm,
-    ssd,
-)
+from edgehybrid_export.families.attention import AttentionShape, attention
+from edgehybrid_export.families.parts import embedding, layer_kinds, linear, logits_head, norm
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import AttentionMixer, Layer, Linear, Mlp, ModelSpec
+from edgehybrid_export.families.ssd import SsdShape, ssd
+from edgehybrid_export.mixer_spec import AttentionMixer, Linear
+from edgehybrid_export.spec import Layer, Mlp, ModelSpec
 from edgehybrid_export.weights import Weight
 
 KINDS = {"mamba": "mamba", "linear_attention": "mamba", "hybrid": "hybrid"}
