@@ -39,14 +39,14 @@ SHAPES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 #: Runs in the process that is measured.
 EXPORT = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
+from edgehybrid.memory import peak_rss_bytes
 from edgehybrid_export import export
 began = time.monotonic()
 manifest = export(Path(sys.argv[1]), Path(sys.argv[2]), weights=sys.argv[3])
 size = sum(f["bytes"] for f in manifest["files"].values())
-unit = 2**20 if sys.platform == "darwin" else 1024
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+peak = (peak_rss_bytes() or 0) / 1e6
 print(f"| {sys.argv[3]} | {time.monotonic() - began:.1f} s | {peak:.0f} MB | {size / 1e6:.0f} MB |")
 """
 
