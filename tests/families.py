@@ -70,6 +70,16 @@ OLMO = {
     "linear_num_key_heads": 2, "linear_num_value_heads": 4,
     "layer_types": ["linear_attention", "full_attention", "linear_attention"],
 }  # fmt: skip
+MAMBA1 = {"num_hidden_layers": 2, "state_size": 16, "expand": 2}
+JAMBA = {
+    "intermediate_size": 72, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "attn_layer_period": 4, "attn_layer_offset": 2, "num_experts": 5,
+    "expert_layer_period": 2, "expert_layer_offset": 1,
+}  # fmt: skip
+RECURRENT_GEMMA = {
+    "intermediate_size": 144, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "attention_window_size": 20,
+}  # fmt: skip
 LLAMA3 = {
     "rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0,
     "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
@@ -156,6 +166,35 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "layer_types": ["full_attention", "linear_attention", "full_attention"],
          "linear_num_key_heads": 1, "linear_key_head_dim": 16, "linear_value_head_dim": 8},
     ]),
+    "mamba": (MAMBA1, [
+        {"use_bias": True, "tie_word_embeddings": False},
+        {"state_size": 7, "conv_kernel": 3, "expand": 3, "use_conv_bias": False,
+         "time_step_rank": 5},
+        {"intermediate_size": 80, "num_hidden_layers": 3, "time_step_rank": 1},
+    ]),
+    "falcon_mamba": (MAMBA1, [
+        {},
+        {"expand": 16, "intermediate_size": 80, "mixer_rms_eps": 1e-2,
+         "tie_word_embeddings": False},
+        {"use_bias": True, "state_size": 5, "conv_kernel": 3, "use_conv_bias": False},
+    ]),
+    "jamba": (JAMBA, [
+        {},
+        {"num_experts": 1, "attn_layer_period": 2, "attn_layer_offset": 0,
+         "num_key_value_heads": 1, "tie_word_embeddings": True, "mamba_proj_bias": True},
+        {"num_experts": 3, "num_experts_per_tok": 1, "expert_layer_period": 1,
+         "expert_layer_offset": 0, "mamba_conv_bias": False, "mamba_d_state": 7,
+         "mamba_dt_rank": 5, "mamba_d_conv": 3, "num_attention_heads": 3,
+         "num_key_value_heads": 3},
+    ]),
+    "recurrent_gemma": (RECURRENT_GEMMA, [
+        {},
+        {"block_types": ["attention", "recurrent"], "num_hidden_layers": 5,
+         "attention_window_size": 1, "num_key_value_heads": 1, "attention_bias": True,
+         "tie_word_embeddings": False},
+        {"lru_width": 60, "num_attention_heads": 3, "num_key_value_heads": 3, "conv1d_width": 3,
+         "logits_soft_cap": 20.0, "attention_window_size": 256},
+    ]),
     "lfm2_moe": (LFM2 | {"moe_intermediate_size": 24, "num_experts": 6, "num_dense_layers": 1,
                          "num_experts_per_tok": 2}, [
         {},
@@ -196,8 +235,10 @@ def random_model(family: str, **fields: Any) -> transformers.PreTrainedModel:
 def _randomise(last: str, name: str, weight: torch.Tensor) -> None:
     if last == "A_log":
         weight.uniform_(0, 2.5)
-    elif last == "dt_bias":
+    elif last == "dt_bias" or name.endswith("dt_proj.bias"):
         weight.uniform_(-4, 0)
+    elif last == "recurrent_param":
+        weight.uniform_(-7, -1)
     elif last == "D" or "norm" in name:
         weight.normal_(1, 0.2)
     elif last == "bias":

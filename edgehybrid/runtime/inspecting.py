@@ -1,4 +1,4 @@
-"""What a bundle is made of, without loading its graphs."""
+"""What a bundle is made of, without loading its segments."""
 
 from __future__ import annotations
 

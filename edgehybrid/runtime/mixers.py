@@ -10,7 +10,9 @@ from safetensors.numpy import load_file
 
 from edgehybrid.bundle import MIXERS, Bundle
 from edgehybrid.errors import BundleDamaged
+from edgehybrid.runtime.graph import Segment
 from edgehybrid.runtime.recurrent import Array, Buffers, GatedDelta, ShortConv, Ssd
+from edgehybrid.runtime.selective import RgLru, Selective
 from edgehybrid.runtime.state import Cache, CacheGroup, FullCache
 from edgehybrid_kernels import Kernels, RoutedCache
 
@@ -120,8 +122,13 @@ class Parallel:
             begin += part.width
 
 
-def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
-    """The mixer that one entry of the manifest's `layers` describes."""
+def make_mixer(
+    layer: dict[str, Any], weights: dict[str, Array], bundle: Bundle, place: str
+) -> Mixer:
+    """The mixer that one entry of the manifest's `layers` describes.
+
+    Its own graph, where it has one, is named after its place: `2`, or `2.0` for a parallel part.
+    """
     fields = dict(layer)
     kind = fields.pop("mixer", None)
     if kind == "ssd":
@@ -134,8 +141,17 @@ def make_mixer(layer: dict[str, Any], weights: dict[str, Array]) -> Mixer:
         return Attention(**fields)
     if kind == "parallel":
         parts = enumerate(fields["parts"])
-        return Parallel(tuple(make_mixer(part, _under(f"{i}.", weights)) for i, part in parts))
-    known = "'attention', 'gated_delta', 'parallel', 'short_conv', 'ssd'"
+        return Parallel(
+            tuple(
+                make_mixer(part, _under(f"{i}.", weights), bundle, f"{place}.{i}")
+                for i, part in parts
+            )
+        )
+    if kind == "selective":
+        return Selective(**fields, weights=weights, inner=_inner(bundle, place))
+    if kind == "rg_lru":
+        return RgLru(**fields, weights=weights, inner=_inner(bundle, place))
+    known = "'attention', 'gated_delta', 'parallel', 'rg_lru', 'selective', 'short_conv', 'ssd'"
     raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {known}")
 
 
@@ -143,7 +159,14 @@ def load_mixers(bundle: Bundle) -> list[Mixer]:
     """The mixers of all layers, with their weights."""
     layers: list[dict[str, Any]] = bundle.manifest["layers"]
     tensors = load_file(bundle.file(MIXERS))
-    return [make_mixer(layer, _under(f"layers.{i}.", tensors)) for i, layer in enumerate(layers)]
+    return [
+        make_mixer(layer, _under(f"layers.{i}.", tensors), bundle, str(i))
+        for i, layer in enumerate(layers)
+    ]
+
+
+def _inner(bundle: Bundle, place: str) -> Segment:
+    return Segment(bundle.file(f"inner.{place}.onnx"))
 
 
 def _under(prefix: str, tensors: dict[str, Array]) -> dict[str, Array]:

@@ -44,7 +44,7 @@ class Ssd:
         }
         if self.norm_eps is not None:
             shapes["norm"] = (self.width,)
-        _check_weights(self.weights, shapes)
+        check_weights(self.weights, shapes)
 
     @property
     def width(self) -> int:
@@ -111,7 +111,7 @@ class ShortConv:
 
     def __post_init__(self) -> None:
         shapes = {"conv_weight": (self.width, -1), "conv_bias": (self.width,)}
-        _check_weights(self.weights, shapes)
+        check_weights(self.weights, shapes)
 
     def buffers(self, chunk: int) -> Buffers:
         return {name: np.zeros((chunk, self.width), np.float32) for name in ("bx", "c")}
@@ -146,7 +146,7 @@ class GatedDelta:
 
     def __post_init__(self) -> None:
         conv = {"conv_weight": (self.conv_dim, -1), "conv_bias": (self.conv_dim,)}
-        _check_weights(self.weights, {**conv, "norm": (self.width,)})
+        check_weights(self.weights, {**conv, "norm": (self.width,)})
 
     @property
     def width(self) -> int:
@@ -188,7 +188,12 @@ class GatedDelta:
         )  # fmt: skip
 
 
-def _check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
+def check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Require these weights, of as many axes and as many rows; -1 stands for any number.
+
+    Raises:
+        BundleDamaged: one is missing or of another shape.
+    """
     for name, shape in shapes.items():
         found = weights[name].shape if name in weights else None
         if found is None or len(found) != len(shape) or found[0] != shape[0]:

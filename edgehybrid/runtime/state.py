@@ -65,6 +65,41 @@ class SsdState(_Zeroed):
 
 
 @dataclass
+class SelectiveState(_Zeroed):
+    """A Mamba-1 layer: last inputs of the convolution (K - 1, width), scan's state (N, width)."""
+
+    conv: Array
+    recurrent: Array
+
+    @classmethod
+    def alloc(cls, conv_width: int, width: int, d_state: int) -> Self:
+        return cls(
+            np.zeros((conv_width - 1, width), dtype=np.float32),
+            np.zeros((d_state, width), dtype=np.float32),
+        )
+
+
+@dataclass
+class RgLruState(_Zeroed):
+    """An RG-LRU layer: last inputs of the convolution (K - 1, width), state (width,).
+
+    And whether any token was read (1,): the first of a stream is treated differently.
+    """
+
+    conv: Array
+    recurrent: Array
+    begun: NDArray[np.bool_]
+
+    @classmethod
+    def alloc(cls, conv_width: int, width: int) -> Self:
+        return cls(
+            np.zeros((conv_width - 1, width), dtype=np.float32),
+            np.zeros(width, dtype=np.float32),
+            np.zeros(1, dtype=np.bool_),
+        )
+
+
+@dataclass
 class ConvState(_Zeroed):
     """A short convolution: its last inputs (K - 1, width)."""
 
@@ -146,7 +181,9 @@ __all__ = [
     "ConvState",
     "FullCache",
     "PoolState",
+    "RgLruState",
     "RoutedCache",
+    "SelectiveState",
     "SsdState",
     "TextState",
     "kept_tokens",

@@ -18,6 +18,7 @@ from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.families import read_model
 from edgehybrid_export.head import head_graphs
+from edgehybrid_export.inner import inner_graphs
 from edgehybrid_export.manifest import describe_head, describe_layer, describe_router, step_costs
 from edgehybrid_export.pack import fingerprint_all, fingerprints, write_files, write_manifest
 from edgehybrid_export.precision import Precisions, parse_precisions
@@ -29,6 +30,8 @@ from edgehybrid_export.spec import (
     LogitsHead,
     ModelSpec,
     OneMixer,
+    RgLruMixer,
+    SelectiveMixer,
     SsdMixer,
 )
 from edgehybrid_export.store import WeightStore
@@ -98,7 +101,9 @@ def _build(
 ) -> dict[str, Any]:
     store = WeightStore(folder)
     graphs = itertools.chain(
-        segments(spec, precisions, store), head_graphs(spec.head, precisions.head, store)
+        segments(spec, precisions, store),
+        inner_graphs(spec, precisions.body, store),
+        head_graphs(spec.head, precisions.head, store),
     )
     tokenizer = source.folder / "tokenizer.json"
     parts = write_files(folder, graphs, store, mixer_tensors(spec), tokenizer)
@@ -147,6 +152,10 @@ def _kernel_arrays(mixer: OneMixer) -> dict[str, NDArray[np.float32]]:
         own |= {"norm": mixer.norm.weight} if mixer.norm else {}
     elif isinstance(mixer, DeltaMixer):
         own["norm"] = np.tile(mixer.norm.weight, mixer.v_heads)
+    elif isinstance(mixer, SelectiveMixer):
+        own |= {"a": mixer.a, "d": mixer.d, "dt_bias": mixer.dt_bias}
+    elif isinstance(mixer, RgLruMixer):
+        own["log_a"] = mixer.log_a
     return own
 
 

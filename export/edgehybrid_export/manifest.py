@@ -14,6 +14,8 @@ from edgehybrid_export.spec import (
     Mlp,
     ModelSpec,
     OneMixer,
+    RgLruMixer,
+    SelectiveMixer,
     SentenceHead,
     ShortConvMixer,
     SsdMixer,
@@ -83,6 +85,10 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
             "v_dim": mixer.v_dim,
             "norm_eps": mixer.norm.eps,
         }
+    if isinstance(mixer, SelectiveMixer):
+        return {"mixer": "selective", "width": mixer.width, "d_state": len(mixer.a)}
+    if isinstance(mixer, RgLruMixer):
+        return {"mixer": "rg_lru", "width": mixer.width}
     described = {
         "mixer": "attention",
         "heads": mixer.n_heads,
@@ -140,6 +146,11 @@ def _mixer_cost(mixer: OneMixer) -> int:
         return int(mixer.in_proj.weight.size + mixer.conv_weight.size)
     if isinstance(mixer, DeltaMixer):
         return int(mixer.in_proj.weight.size + 4 * mixer.width * mixer.k_dim)
+    if isinstance(mixer, SelectiveMixer):
+        dense = (mixer.in_proj, mixer.x_proj, mixer.dt_proj)
+        return sum(part.weight.size for part in dense) + 4 * mixer.a.size
+    if isinstance(mixer, RgLruMixer):
+        return sum(part.weight.size for part in (mixer.in_proj, mixer.gate_a, mixer.gate_x))
     seen = mixer.window or TYPICAL_CONTEXT
     if router := mixer.router:
         seen = router.sinks + router.window + router.budget

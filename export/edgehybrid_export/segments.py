@@ -25,6 +25,8 @@ from edgehybrid_export.spec import (
     Layer,
     ModelSpec,
     OneMixer,
+    RgLruMixer,
+    SelectiveMixer,
     ShortConvMixer,
 )
 from edgehybrid_export.store import WeightStore
@@ -85,6 +87,8 @@ def _recurrent_inputs(graph: Graph, projected: str, mixer: OneMixer) -> None:
         graph.output(c, "c", ["T", mixer.width])
     elif isinstance(mixer, DeltaMixer):
         _delta_inputs(graph, projected, mixer)
+    elif isinstance(mixer, SelectiveMixer | RgLruMixer):
+        graph.output(projected, "xz", ["T", 2 * mixer.width])
     elif not isinstance(mixer, AttentionMixer):
         graph.output(projected, "zxbcdt", ["T", mixer.in_proj.weight.outputs])
 

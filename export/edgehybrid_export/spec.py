@@ -107,6 +107,74 @@ class DeltaMixer:
 
 
 @dataclass(frozen=True)
+class SelectiveMixer:
+    """Mamba-1. in_proj gives x, z side by side, x_proj of the convolved x gives dt, B, C.
+
+    Those three are normalised where there are `norms`; dt_proj of dt gives the steps without
+    their bias.
+    """
+
+    in_proj: Linear
+    conv_weight: Array  # (width, K), last tap is the current token
+    conv_bias: Array  # (width,)
+    x_proj: Linear
+    dt_proj: Linear
+    a: Array  # (d_state, width), negative
+    d: Array  # (width,)
+    dt_bias: Array  # (width,)
+    out_proj: Linear
+    norms: tuple[Norm, Norm, Norm] | None = None  # of dt, B, C
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return len(self.d)
+
+    @property
+    def parts(self) -> tuple[int, int, int]:
+        """Columns of dt, B, C in what x_proj gives."""
+        return self.dt_proj.weight.inputs, self.a.shape[0], self.a.shape[0]
+
+
+@dataclass(frozen=True)
+class BlockLinear:
+    """Blocks of columns, each with a product of its own: y_i = x_i @ weight_i + bias_i.
+
+    weight holds (inputs, outputs) of one block under another, bias is (blocks * outputs,).
+    """
+
+    weight: Weight
+    bias: Array
+    blocks: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(blocks, inputs, outputs)."""
+        return self.blocks, self.weight.shape[0] // self.blocks, self.weight.shape[1]
+
+
+@dataclass(frozen=True)
+class RgLruMixer:
+    """RG-LRU of Griffin. in_proj gives x, z side by side; what x becomes is gated by gelu(z).
+
+    The decay is exp(log_a * sigmoid(gate_a(x))), of the convolved x.
+    """
+
+    in_proj: Linear
+    conv_weight: Array  # (width, K), last tap is the current token
+    conv_bias: Array  # (width,)
+    gate_a: BlockLinear
+    gate_x: BlockLinear
+    log_a: Array  # (width,), not above 0
+    out_proj: Linear
+
+    @property
+    def width(self) -> int:
+        """Columns of what the mixer gives to out_proj."""
+        return len(self.log_a)
+
+
+@dataclass(frozen=True)
 class Router:
     """score = silu(x @ hidden) @ out, one score a KV head."""
 
@@ -151,7 +219,9 @@ class AttentionMixer:
         return self.n_heads * self.head_dim
 
 
-OneMixer: TypeAlias = SsdMixer | ShortConvMixer | DeltaMixer | AttentionMixer
+OneMixer: TypeAlias = (
+    SsdMixer | ShortConvMixer | DeltaMixer | SelectiveMixer | RgLruMixer | AttentionMixer
+)
 
 
 @dataclass(frozen=True)

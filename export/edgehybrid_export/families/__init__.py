@@ -9,16 +9,20 @@ from edgehybrid_export.errors import CheckpointError
 from edgehybrid_export.families import (
     bamba,
     falcon_h1,
+    falcon_mamba,
     granitemoehybrid,
+    jamba,
     lfm2,
     lfm2_moe,
     llama,
+    mamba,
     mamba2,
     nemotron_h,
     olmo_hybrid,
     qwen3,
     qwen3_5,
     reader,
+    recurrent_gemma,
 )
 from edgehybrid_export.spec import ModelSpec
 
@@ -26,16 +30,20 @@ FAMILIES: dict[str, Callable[[Checkpoint], ModelSpec]] = {
     "bamba": bamba.read,
     "edgehybrid": reader.read,
     "falcon_h1": falcon_h1.read,
+    "falcon_mamba": falcon_mamba.read,
     "granitemoehybrid": granitemoehybrid.read,
+    "jamba": jamba.read,
     "lfm2": lfm2.read,
     "lfm2_moe": lfm2_moe.read,
     "llama": llama.read,
+    "mamba": mamba.read,
     "mamba2": mamba2.read,
     "nemotron_h": nemotron_h.read,
     "olmo_hybrid": olmo_hybrid.read,
     "qwen3": qwen3.read,
     "qwen3_5": qwen3_5.read_text_of,
     "qwen3_5_text": qwen3_5.read,
+    "recurrent_gemma": recurrent_gemma.read,
 }
 
 
