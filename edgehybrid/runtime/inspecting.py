@@ -17,7 +17,8 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     Raises:
         BundleDamaged: the manifest does not describe the mixers' weights.
     """
-    manifest, mixers = bundle.manifest, load_mixers(bundle)
+    manifest = bundle.manifest
+    sizes = [(_constant_bytes(mixer), _growing_bytes(mixer)) for mixer in load_mixers(bundle)]
     return {
         "name": bundle.name,
         "family": manifest["family"],
@@ -29,11 +30,11 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "head": manifest["head"]["kind"],
         "router": manifest["router"],
         "layers": [
-            {"mixer": _kind(entry), "state_bytes": _constant_bytes(mixer)}
-            for entry, mixer in zip(manifest["layers"], mixers, strict=True)
+            {"mixer": _kind(entry), "state_bytes": constant}
+            for entry, (constant, _) in zip(manifest["layers"], sizes, strict=True)
         ],
-        "state_bytes": sum(map(_constant_bytes, mixers)),
-        "state_bytes_per_token": sum(map(_growing_bytes, mixers)),
+        "state_bytes": sum(constant for constant, _ in sizes),
+        "state_bytes_per_token": sum(growing for _, growing in sizes),
         "weight_bytes": manifest.get("parts"),
         "files": {name: entry["bytes"] for name, entry in manifest["files"].items()},
         "loss": manifest.get("loss"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -155,14 +156,12 @@ def make_mixer(
     raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {known}")
 
 
-def load_mixers(bundle: Bundle) -> list[Mixer]:
-    """The mixers of all layers, with their weights."""
+def load_mixers(bundle: Bundle) -> Iterator[Mixer]:
+    """The mixers of all layers with their weights, one after the other."""
     layers: list[dict[str, Any]] = bundle.manifest["layers"]
     tensors = load_file(bundle.file(MIXERS))
-    return [
-        make_mixer(layer, _under(f"layers.{i}.", tensors), bundle, str(i))
-        for i, layer in enumerate(layers)
-    ]
+    for i, layer in enumerate(layers):
+        yield make_mixer(layer, _under(f"layers.{i}.", tensors), bundle, str(i))
 
 
 def _inner(bundle: Bundle, place: str) -> Segment:

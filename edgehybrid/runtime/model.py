@@ -60,7 +60,7 @@ class Model:
         self.hidden_size, self.vocab_size = int(fields["hidden_size"]), int(fields["vocab_size"])
         self._step_costs = [float(cost) for cost in fields["step_costs"]]
         self.tokenizer = Tokenizer.from_file(str(bundle.file(TOKENIZER)))
-        self.mixers = load_mixers(bundle)
+        self.mixers = list(load_mixers(bundle))
         count = len(self.mixers) + 1
         self.segments = [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
         self.head = open_head(bundle, self.vocab_size)
