@@ -4,7 +4,6 @@ A bundle is a flat folder that the exporter wrote:
 
     manifest.json          what the runtime needs to know, and size and sha256 of each file
     segment.N.onnx         the dense parts between mixers
-    inner.N.onnx           the dense part inside mixer N, where it has one
     sentence.onnx, head.onnx
     weights.bin            the graphs' large weights (ONNX external data, aligned)
     mixers.safetensors     the mixers' own weights, as the kernels want them

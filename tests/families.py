@@ -70,16 +70,6 @@ OLMO = {
     "linear_num_key_heads": 2, "linear_num_value_heads": 4,
     "layer_types": ["linear_attention", "full_attention", "linear_attention"],
 }  # fmt: skip
-MAMBA1 = {"num_hidden_layers": 2, "state_size": 16, "expand": 2}
-JAMBA = {
-    "intermediate_size": 72, "num_hidden_layers": 4, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "attn_layer_period": 4, "attn_layer_offset": 2, "num_experts": 5,
-    "expert_layer_period": 2, "expert_layer_offset": 1,
-}  # fmt: skip
-RECURRENT_GEMMA = {
-    "intermediate_size": 144, "num_hidden_layers": 3, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "attention_window_size": 20,
-}  # fmt: skip
 LLAMA3 = {
     "rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0,
     "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
@@ -88,6 +78,31 @@ LLAMA3 = {
 YARN = {
     "rope_type": "yarn", "rope_theta": 10_000.0, "factor": 4.0,
     "original_max_position_embeddings": 64,
+}  # fmt: skip
+
+MAMBA1 = {
+    "num_hidden_layers": 2, "state_size": 16, "conv_kernel": 4, "expand": 2, "time_step_rank": 3,
+}  # fmt: skip
+JAMBA = {
+    "intermediate_size": 72, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "mamba_d_state": 16, "mamba_d_conv": 4, "mamba_expand": 2,
+    "mamba_dt_rank": 3, "attn_layer_period": 3, "attn_layer_offset": 1, "num_experts": 1,
+    "num_experts_per_tok": 1, "expert_layer_period": 2, "expert_layer_offset": 1,
+    "use_mamba_kernels": False,
+}  # fmt: skip
+GEMMA = {
+    "intermediate_size": 144, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "num_key_value_heads": 1, "lru_width": 48, "attention_window_size": 40, "conv1d_width": 4,
+    "pad_token_id": 0,
+}  # fmt: skip
+
+KIMI = {
+    "intermediate_size": 72, "num_hidden_layers": 3, "num_attention_heads": 3,
+    "num_key_value_heads": 3, "kv_lora_rank": 20, "qk_rope_head_dim": 8, "qk_nope_head_dim": 12,
+    "v_head_dim": 16, "linear_head_dim": 16, "linear_num_heads": 3, "moe_intermediate_size": 24,
+    "num_local_experts": 8, "num_experts_per_tok": 3, "routed_scaling_factor": 2.4,
+    "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+    "mlp_layer_types": ["dense", "sparse", "sparse"],
 }  # fmt: skip
 
 #: family -> the fields of its tiny base and of three awkward configs.
@@ -130,6 +145,38 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {"time_step_limit": [0.02, 0.09], "mamba_n_heads": 3, "mamba_d_head": 32,
          "mamba_proj_bias": True},
     ]),
+    "mamba": (MAMBA1, [
+        {},
+        {"use_bias": True, "state_size": 5, "tie_word_embeddings": False, "conv_kernel": 3},
+        {"use_conv_bias": False, "expand": 3, "time_step_rank": "auto", "num_hidden_layers": 3},
+        {"intermediate_size": 80, "time_step_rank": 1},
+    ]),
+    "falcon_mamba": (MAMBA1, [
+        {},
+        {"use_bias": True, "state_size": 5, "mixer_rms_eps": 1e-3, "time_step_rank": 7},
+        {"use_conv_bias": False, "expand": 3, "tie_word_embeddings": False},
+        {"expand": 16, "intermediate_size": 80, "mixer_rms_eps": 1e-2},
+    ]),
+    "jamba": (JAMBA, [
+        {},
+        {"num_experts": 4, "num_experts_per_tok": 2, "tie_word_embeddings": True},
+        {"mamba_proj_bias": True, "mamba_conv_bias": False, "mamba_d_state": 7,
+         "attn_layer_period": 2, "attn_layer_offset": 0, "num_key_value_heads": 1,
+         "num_experts": 5, "num_experts_per_tok": 3, "expert_layer_period": 1,
+         "expert_layer_offset": 0},
+    ]),
+    "recurrent_gemma": (GEMMA, [
+        {},
+        {"lru_width": 40, "num_key_value_heads": 2, "attention_bias": True, "logits_soft_cap": 4.0,
+         "block_types": ["attention", "recurrent"], "conv1d_width": 3},
+        {"attention_window_size": 300, "num_attention_heads": 3, "num_hidden_layers": 4,
+         "tie_word_embeddings": False, "rope_parameters": {"rope_type": "default",
+         "rope_theta": 5e4, "partial_rotary_factor": 0.5}},
+        {"block_types": ["attention", "recurrent"], "num_hidden_layers": 5,
+         "attention_window_size": 1},
+        {"lru_width": 60, "num_attention_heads": 3, "num_key_value_heads": 3,
+         "attention_window_size": 256},
+    ]),
     "falcon_h1": (FALCON, [
         {},
         {"mamba_rms_norm": True, "mamba_norm_before_gate": False, "mamba_n_groups": 2,
@@ -158,6 +205,25 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "num_key_value_heads": 1, "num_attention_heads": 3, "head_dim": 24,
          "linear_num_key_heads": 1, "linear_key_head_dim": 16, "linear_value_head_dim": 8},
     ]),
+    "qwen3_next": (QWEN35 | {"num_experts": 5, "num_experts_per_tok": 2,
+                             "moe_intermediate_size": 24, "shared_expert_intermediate_size": 40}, [
+        {},
+        {"linear_num_key_heads": 3, "linear_num_value_heads": 3, "linear_conv_kernel_dim": 3,
+         "norm_topk_prob": False, "mlp_only_layers": [1]},
+        {"layer_types": ["full_attention", "linear_attention", "full_attention"],
+         "num_key_value_heads": 1, "num_attention_heads": 3, "head_dim": 24,
+         "decoder_sparse_step": 2, "linear_num_key_heads": 1, "linear_key_head_dim": 16,
+         "linear_value_head_dim": 8, "tie_word_embeddings": True},
+    ]),
+    "kimi_linear": (KIMI, [
+        {},
+        {"n_group": 4, "topk_group": 2, "norm_topk_prob": False, "q_lora_rank": 24,
+         "linear_num_heads": 2, "linear_head_dim": 12},
+        {"layer_types": ["full_attention", "linear_attention", "full_attention"],
+         "mlp_layer_types": ["sparse", "dense", "dense"], "n_shared_experts": 2,
+         "num_attention_heads": 2, "num_key_value_heads": 2, "v_head_dim": 24,
+         "tie_word_embeddings": True, "linear_conv_kernel_dim": 3},
+    ]),
     "olmo_hybrid": (OLMO, [
         {},
         {"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}, "attention_bias": True,
@@ -165,35 +231,6 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {"linear_allow_neg_eigval": False, "linear_conv_kernel_dim": 3, "num_key_value_heads": 1,
          "layer_types": ["full_attention", "linear_attention", "full_attention"],
          "linear_num_key_heads": 1, "linear_key_head_dim": 16, "linear_value_head_dim": 8},
-    ]),
-    "mamba": (MAMBA1, [
-        {"use_bias": True, "tie_word_embeddings": False},
-        {"state_size": 7, "conv_kernel": 3, "expand": 3, "use_conv_bias": False,
-         "time_step_rank": 5},
-        {"intermediate_size": 80, "num_hidden_layers": 3, "time_step_rank": 1},
-    ]),
-    "falcon_mamba": (MAMBA1, [
-        {},
-        {"expand": 16, "intermediate_size": 80, "mixer_rms_eps": 1e-2,
-         "tie_word_embeddings": False},
-        {"use_bias": True, "state_size": 5, "conv_kernel": 3, "use_conv_bias": False},
-    ]),
-    "jamba": (JAMBA, [
-        {},
-        {"num_experts": 1, "attn_layer_period": 2, "attn_layer_offset": 0,
-         "num_key_value_heads": 1, "tie_word_embeddings": True, "mamba_proj_bias": True},
-        {"num_experts": 3, "num_experts_per_tok": 1, "expert_layer_period": 1,
-         "expert_layer_offset": 0, "mamba_conv_bias": False, "mamba_d_state": 7,
-         "mamba_dt_rank": 5, "mamba_d_conv": 3, "num_attention_heads": 3,
-         "num_key_value_heads": 3},
-    ]),
-    "recurrent_gemma": (RECURRENT_GEMMA, [
-        {},
-        {"block_types": ["attention", "recurrent"], "num_hidden_layers": 5,
-         "attention_window_size": 1, "num_key_value_heads": 1, "attention_bias": True,
-         "tie_word_embeddings": False},
-        {"lru_width": 60, "num_attention_heads": 3, "num_key_value_heads": 3, "conv1d_width": 3,
-         "logits_soft_cap": 20.0, "attention_window_size": 256},
     ]),
     "lfm2_moe": (LFM2 | {"moe_intermediate_size": 24, "num_experts": 6, "num_dense_layers": 1,
                          "num_experts_per_tok": 2}, [
@@ -238,7 +275,7 @@ def _randomise(last: str, name: str, weight: torch.Tensor) -> None:
     elif last == "dt_bias" or name.endswith("dt_proj.bias"):
         weight.uniform_(-4, 0)
     elif last == "recurrent_param":
-        weight.uniform_(-7, -1)
+        weight.uniform_(-7, -1)  # long memories
     elif last == "D" or "norm" in name:
         weight.normal_(1, 0.2)
     elif last == "bias":

@@ -24,8 +24,14 @@ PROMPT = np.random.default_rng(5).integers(0, 256, 40)
 @pytest.fixture(
     scope="module",
     params=[
-        *("granitemoehybrid", "falcon_h1", "lfm2", "qwen3", "qwen3_5_text"),
-        *("mamba", "jamba", "recurrent_gemma"),
+        "granitemoehybrid",
+        "falcon_h1",
+        "lfm2",
+        "qwen3",
+        "qwen3_5_text",
+        "jamba",
+        "mamba",
+        "recurrent_gemma",
     ],
 )
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):

@@ -1,4 +1,4 @@
-"""What a bundle is made of, without loading its segments."""
+"""What a bundle is made of, without loading its graphs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     Raises:
         BundleDamaged: the manifest does not describe the mixers' weights.
     """
-    manifest = bundle.manifest
-    sizes = [(_constant_bytes(mixer), _growing_bytes(mixer)) for mixer in load_mixers(bundle)]
+    manifest, mixers = bundle.manifest, load_mixers(bundle)
     return {
         "name": bundle.name,
         "family": manifest["family"],
@@ -30,11 +29,11 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "head": manifest["head"]["kind"],
         "router": manifest["router"],
         "layers": [
-            {"mixer": _kind(entry), "state_bytes": constant}
-            for entry, (constant, _) in zip(manifest["layers"], sizes, strict=True)
+            {"mixer": _kind(entry), "state_bytes": _constant_bytes(mixer)}
+            for entry, mixer in zip(manifest["layers"], mixers, strict=True)
         ],
-        "state_bytes": sum(constant for constant, _ in sizes),
-        "state_bytes_per_token": sum(growing for _, growing in sizes),
+        "state_bytes": sum(map(_constant_bytes, mixers)),
+        "state_bytes_per_token": sum(map(_growing_bytes, mixers)),
         "weight_bytes": manifest.get("parts"),
         "files": {name: entry["bytes"] for name, entry in manifest["files"].items()},
         "loss": manifest.get("loss"),
@@ -59,5 +58,5 @@ def _growing_bytes(mixer: Mixer) -> int:
     if isinstance(mixer, Parallel):
         return sum(map(_growing_bytes, mixer.parts))
     if isinstance(mixer, Attention) and mixer.window is None:
-        return 2 * mixer.kv_heads * mixer.head_dim * BYTES_OF_A_FLOAT
+        return sum(mixer.sizes[1:]) * BYTES_OF_A_FLOAT
     return 0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from safetensors.numpy import load_file
 
 from edgehybrid.bundle import MIXERS, Bundle
 from edgehybrid.errors import BundleDamaged
-from edgehybrid.runtime.graph import Segment
+from edgehybrid.runtime.inner import RgLru, Selective
 from edgehybrid.runtime.recurrent import Array, Buffers, GatedDelta, ShortConv, Ssd
-from edgehybrid.runtime.selective import RgLru, Selective
 from edgehybrid.runtime.state import Cache, CacheGroup, FullCache
 from edgehybrid_kernels import Kernels, RoutedCache
 
@@ -27,6 +28,10 @@ class Mixer(Protocol):
     @property
     def width(self) -> int:
         """Columns of `y`."""
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        """Names of the kernels that `run` may call."""
 
     def buffers(self, chunk: int) -> Buffers:
         """Work space for chunks of up to `chunk` tokens; the names are those of the segments."""
@@ -53,28 +58,38 @@ class Attention:
     window: int | None = None
     budget: int | None = None
     gated: bool = False
+    value_dim: int = 0  # 0: as head_dim
+    kernels: ClassVar[tuple[str, ...]] = ("attention",)
 
     @property
     def width(self) -> int:
-        return self.heads * self.head_dim
+        return self.heads * (self.value_dim or self.head_dim)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Columns of queries, keys and values."""
+        values = self.kv_heads * (self.value_dim or self.head_dim)
+        return self.heads * self.head_dim, self.kv_heads * self.head_dim, values
 
     def buffers(self, chunk: int) -> Buffers:
         made: Buffers = {
-            "qkv": np.zeros((chunk, self.width + 2 * self.kv_heads * self.head_dim), np.float32),
+            "qkv": np.zeros((chunk, sum(self.sizes)), np.float32),
             "score": np.zeros((chunk, self.kv_heads), np.float32),
         }
         return made | ({"gate": np.zeros((chunk, self.width), np.float32)} if self.gated else {})
 
     def alloc(self, budget: int | None) -> RoutedCache | FullCache:
         if self.window is None and budget is None:
-            return FullCache.alloc(self.kv_heads, self.head_dim)
+            return FullCache.alloc(self.kv_heads, self.head_dim, value_dim=self.value_dim or None)
         sinks, window, routed = self.sinks, self.window, self.budget or 0
         if window is None:
             sinks = min(SINKS, max((budget or 0) - 1, 0))
             window = max((budget or 0) - sinks, 1)
         elif self.budget is not None and budget is not None:
             routed = budget
-        return RoutedCache.alloc(self.kv_heads, self.head_dim, sinks, window, routed)
+        return RoutedCache.alloc(
+            self.kv_heads, self.head_dim, sinks, window, routed, value_dim=self.value_dim or None
+        )
 
     def run(
         self,
@@ -84,12 +99,9 @@ class Attention:
         state: RoutedCache | FullCache,
         y: Array,
     ) -> None:
-        qkv, keys = buffers["qkv"][:length], self.kv_heads * self.head_dim
-        q, k, v = (
-            qkv[:, : self.width],
-            qkv[:, self.width : self.width + keys],
-            qkv[:, self.width + keys :],
-        )
+        queries, keys, _ = self.sizes
+        qkv = buffers["qkv"][:length]
+        q, k, v = qkv[:, :queries], qkv[:, queries : queries + keys], qkv[:, queries + keys :]
         kernels.attention(q, k, v, buffers["score"][:length], state, y, scale=self.scale)
         if self.gated:
             y *= buffers["gate"][:length]
@@ -104,6 +116,10 @@ class Parallel:
     @property
     def width(self) -> int:
         return sum(part.width for part in self.parts)
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        return tuple(name for part in self.parts for name in part.kernels)
 
     def buffers(self, chunk: int) -> Buffers:
         merged: Buffers = {}
@@ -124,12 +140,9 @@ class Parallel:
 
 
 def make_mixer(
-    layer: dict[str, Any], weights: dict[str, Array], bundle: Bundle, place: str
+    layer: dict[str, Any], weights: dict[str, Array], graph: Callable[[], Path]
 ) -> Mixer:
-    """The mixer that one entry of the manifest's `layers` describes.
-
-    Its own graph, where it has one, is named after its place: `2`, or `2.0` for a parallel part.
-    """
+    """The mixer that one entry of the manifest's `layers` describes; `graph` is its inner one."""
     fields = dict(layer)
     kind = fields.pop("mixer", None)
     if kind == "ssd":
@@ -140,32 +153,29 @@ def make_mixer(
         return GatedDelta(**fields, weights=weights)
     if kind == "attention":
         return Attention(**fields)
+    if kind == "selective":
+        return Selective(**fields, weights=weights, graph=graph())
+    if kind == "rg_lru":
+        return RgLru(**fields, weights=weights, graph=graph())
     if kind == "parallel":
-        parts = enumerate(fields["parts"])
         return Parallel(
             tuple(
-                make_mixer(part, _under(f"{i}.", weights), bundle, f"{place}.{i}")
-                for i, part in parts
+                make_mixer(part, _under(f"{i}.", weights), graph)
+                for i, part in enumerate(fields["parts"])
             )
         )
-    if kind == "selective":
-        return Selective(**fields, weights=weights, inner=_inner(bundle, place))
-    if kind == "rg_lru":
-        return RgLru(**fields, weights=weights, inner=_inner(bundle, place))
     known = "'attention', 'gated_delta', 'parallel', 'rg_lru', 'selective', 'short_conv', 'ssd'"
     raise BundleDamaged(f"the manifest has a mixer {kind!r}; known are {known}")
 
 
-def load_mixers(bundle: Bundle) -> Iterator[Mixer]:
-    """The mixers of all layers with their weights, one after the other."""
+def load_mixers(bundle: Bundle) -> list[Mixer]:
+    """The mixers of all layers, with their weights."""
     layers: list[dict[str, Any]] = bundle.manifest["layers"]
     tensors = load_file(bundle.file(MIXERS))
-    for i, layer in enumerate(layers):
-        yield make_mixer(layer, _under(f"layers.{i}.", tensors), bundle, str(i))
-
-
-def _inner(bundle: Bundle, place: str) -> Segment:
-    return Segment(bundle.file(f"inner.{place}.onnx"))
+    return [
+        make_mixer(layer, _under(f"layers.{i}.", tensors), partial(bundle.file, f"inner.{i}.onnx"))
+        for i, layer in enumerate(layers)
+    ]
 
 
 def _under(prefix: str, tensors: dict[str, Array]) -> dict[str, Array]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -43,7 +44,6 @@ class Model:
             known = ", ".join(get_args(Backend))
             raise RequestError(f"kernels {kernels!r} is not one of {known}")
         self.bundle = bundle
-        self.kernels = _ready_kernels(kernels)
         try:
             self._load(bundle)
         except (KeyError, TypeError, ValueError) as error:
@@ -51,6 +51,7 @@ class Model:
                 f"{bundle.folder / MANIFEST} does not describe its files: "
                 f"{type(error).__name__} {error}; export the bundle again"
             ) from error
+        self.kernels = _ready_kernels(kernels, {n for m in self.mixers for n in m.kernels})
         self.lock = threading.Lock()
         self._threads = threads or available_cores()
         self._spaces: list[Workspace] = []
@@ -60,7 +61,7 @@ class Model:
         self.hidden_size, self.vocab_size = int(fields["hidden_size"]), int(fields["vocab_size"])
         self._step_costs = [float(cost) for cost in fields["step_costs"]]
         self.tokenizer = Tokenizer.from_file(str(bundle.file(TOKENIZER)))
-        self.mixers = list(load_mixers(bundle))
+        self.mixers = load_mixers(bundle)
         count = len(self.mixers) + 1
         self.segments = [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
         self.head = open_head(bundle, self.vocab_size)
@@ -132,12 +133,12 @@ def load(
     return Model(bundle, threads=threads, kernels=kernels)
 
 
-def _ready_kernels(backend: Backend) -> Kernels:
+def _ready_kernels(backend: Backend, names: Collection[str]) -> Kernels:
     kernels = load_kernels(backend)
     if kernels.name == "numba":
-        if not is_compiled():
+        if not is_compiled(names):
             log.info("compiling kernels for this machine, once (some 5 to 15 s)")
-        compile_all()
+        compile_all(names)
     return kernels
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,11 @@ class Ssd:
     @property
     def width(self) -> int:
         return self.heads * self.head_dim
+
+    @property
+    def kernels(self) -> tuple[str, ...]:
+        gate = "apply_gate" if self.norm_eps is None else "gated_rms_norm"
+        return ("causal_conv", "ssd_scan", gate)
 
     @property
     def conv_dim(self) -> int:
@@ -108,6 +113,7 @@ class ShortConv:
 
     width: int
     weights: dict[str, Array]
+    kernels: ClassVar[tuple[str, ...]] = ("causal_conv",)
 
     def __post_init__(self) -> None:
         shapes = {"conv_weight": (self.width, -1), "conv_bias": (self.width,)}
@@ -143,6 +149,9 @@ class GatedDelta:
     v_dim: int
     norm_eps: float
     weights: dict[str, Array]
+    gate: Literal["silu", "sigmoid"] = "silu"
+    by_channel: bool = False  # one decay for each channel of the keys, not for each head
+    kernels: ClassVar[tuple[str, ...]] = ("causal_conv", "gated_delta", "gated_rms_norm")
 
     def __post_init__(self) -> None:
         conv = {"conv_weight": (self.conv_dim, -1), "conv_bias": (self.conv_dim,)}
@@ -162,7 +171,7 @@ class GatedDelta:
             "delta_mixed": self.conv_dim,
             "z": self.width,
             "scan": self.width,
-            "g": self.v_heads,
+            "g": self.v_heads * (self.k_dim if self.by_channel else 1),
             "beta": self.v_heads,
         }
         return {name: np.zeros((chunk, size), np.float32) for name, size in sizes.items()}
@@ -184,16 +193,12 @@ class GatedDelta:
         kernels.gated_delta(q, k, v, b["g"], b["beta"], state.recurrent, b["scan"])
         kernels.gated_rms_norm(
             b["scan"], b["z"], w["norm"], y,
-            eps=self.norm_eps, groups=self.v_heads, norm_before_gate=True,
+            eps=self.norm_eps, groups=self.v_heads, norm_before_gate=True, gate=self.gate,
         )  # fmt: skip
 
 
 def check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
-    """Require these weights, of as many axes and as many rows; -1 stands for any number.
-
-    Raises:
-        BundleDamaged: one is missing or of another shape.
-    """
+    """Raise BundleDamaged unless each weight has its shape; -1 is any size."""
     for name, shape in shapes.items():
         found = weights[name].shape if name in weights else None
         if found is None or len(found) != len(shape) or found[0] != shape[0]:

@@ -66,13 +66,13 @@ class SsdState(_Zeroed):
 
 @dataclass
 class SelectiveState(_Zeroed):
-    """A Mamba-1 layer: last inputs of the convolution (K - 1, width), scan's state (N, width)."""
+    """A Mamba-1 layer: last inputs of the convolution (K - 1, C), state of the scan (N, C)."""
 
     conv: Array
     recurrent: Array
 
     @classmethod
-    def alloc(cls, conv_width: int, width: int, d_state: int) -> Self:
+    def alloc(cls, conv_width: int, d_state: int, width: int) -> Self:
         return cls(
             np.zeros((conv_width - 1, width), dtype=np.float32),
             np.zeros((d_state, width), dtype=np.float32),
@@ -81,21 +81,18 @@ class SelectiveState(_Zeroed):
 
 @dataclass
 class RgLruState(_Zeroed):
-    """An RG-LRU layer: last inputs of the convolution (K - 1, width), state (width,).
-
-    And whether any token was read (1,): the first of a stream is treated differently.
-    """
+    """An RG-LRU: last inputs of the convolution (K - 1, C), state (C,), tokens read (1,)."""
 
     conv: Array
     recurrent: Array
-    begun: NDArray[np.bool_]
+    seen: NDArray[np.int64]
 
     @classmethod
     def alloc(cls, conv_width: int, width: int) -> Self:
         return cls(
             np.zeros((conv_width - 1, width), dtype=np.float32),
             np.zeros(width, dtype=np.float32),
-            np.zeros(1, dtype=np.bool_),
+            np.zeros(1, dtype=np.int64),
         )
 
 

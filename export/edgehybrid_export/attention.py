@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from edgehybrid_export.graph import Graph
-from edgehybrid_export.linear import Scaled, linear
+from edgehybrid_export.linear import Scaled, linear, scaled
 from edgehybrid_export.precision import FLOAT32, Precision
-from edgehybrid_export.spec import AttentionMixer, Norm, Rotary, Router
+from edgehybrid_export.spec import AttentionMixer, Latent, Norm, Rotary, Router
 
 
 def attention_inputs(
@@ -15,7 +15,9 @@ def attention_inputs(
 ) -> None:
     """Outputs: qkv (T, columns) normalised and rotated, the router's scores, the gate."""
     projected = linear(graph, ready, mixer.qkv, precision)
-    columns = mixer.width + 2 * mixer.n_kv_heads * mixer.head_dim
+    columns = sum(mixer.sizes)
+    if mixer.latent:
+        projected = _expanded(graph, projected, mixer, mixer.latent, precision)
     if mixer.gated:
         projected, gate = graph.split(projected, [columns, mixer.width])
         graph.output(graph.node("Sigmoid", gate), "gate", ["T", mixer.width])
@@ -26,11 +28,31 @@ def attention_inputs(
         graph.output(_router(graph, x, mixer.router), "score", ["T", mixer.n_kv_heads])
 
 
+def _expanded(
+    graph: Graph, narrow: str, mixer: AttentionMixer, latent: Latent, precision: Precision
+) -> str:
+    """Queries, keys and values of every head, of what a latent mixer's qkv gives."""
+    heads, own = mixer.n_kv_heads, latent.k_up.weight.outputs // mixer.n_kv_heads
+    queries = latent.q_up.weight.inputs if latent.q_up else mixer.sizes[0]
+    common = mixer.head_dim - own
+    q, vector, shared = graph.split(narrow, [queries, latent.k_up.weight.inputs, common])
+    if latent.q_up:
+        ready = scaled(graph, graph.normed(q, latent.q_norm), precision)
+        q = linear(graph, ready, latent.q_up, precision)
+    ready = scaled(graph, graph.normed(vector, latent.norm), precision)
+    k = graph.reshape(linear(graph, ready, latent.k_up, precision), [-1, heads, own])
+    copies = graph.constant(np.array([1, heads, 1], dtype=np.int64), "copies")
+    repeated = graph.node("Tile", graph.reshape(shared, [-1, 1, common]), copies)
+    k = graph.reshape(graph.node("Concat", k, repeated, axis=-1), [-1, mixer.sizes[1]])
+    v = linear(graph, ready, latent.v_up, precision)
+    return graph.node("Concat", q, k, v, axis=-1)
+
+
 def _positioned(graph: Graph, qkv: str, mixer: AttentionMixer) -> str:
     """Queries and keys normalised by head and rotated to their positions."""
-    keys = mixer.n_kv_heads * mixer.head_dim
-    q, k, v = graph.split(qkv, [mixer.width, keys, keys])
-    q = _head_norm(graph, q, mixer.q_norm, mixer.width)
+    queries, keys, values = mixer.sizes
+    q, k, v = graph.split(qkv, [queries, keys, values])
+    q = _head_norm(graph, q, mixer.q_norm, queries)
     k = _head_norm(graph, k, mixer.k_norm, keys)
     if mixer.rotary:
         tables = _angles(graph, mixer.rotary)

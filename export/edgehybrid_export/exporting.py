@@ -150,12 +150,12 @@ def _kernel_arrays(mixer: OneMixer) -> dict[str, NDArray[np.float32]]:
     if isinstance(mixer, SsdMixer):
         own |= {"a": mixer.a, "d": mixer.d, "dt_bias": mixer.dt_bias}
         own |= {"norm": mixer.norm.weight} if mixer.norm else {}
-    elif isinstance(mixer, DeltaMixer):
-        own["norm"] = np.tile(mixer.norm.weight, mixer.v_heads)
     elif isinstance(mixer, SelectiveMixer):
         own |= {"a": mixer.a, "d": mixer.d, "dt_bias": mixer.dt_bias}
     elif isinstance(mixer, RgLruMixer):
         own["log_a"] = mixer.log_a
+    elif isinstance(mixer, DeltaMixer):
+        own["norm"] = np.tile(mixer.norm.weight, mixer.v_heads)
     return own
 
 

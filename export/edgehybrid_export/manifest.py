@@ -76,6 +76,10 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
         return _describe_ssd(mixer)
     if isinstance(mixer, ShortConvMixer):
         return {"mixer": "short_conv", "width": mixer.width}
+    if isinstance(mixer, SelectiveMixer):
+        return {"mixer": "selective", "width": mixer.width, "d_state": mixer.d_state}
+    if isinstance(mixer, RgLruMixer):
+        return {"mixer": "rg_lru", "width": mixer.width}
     if isinstance(mixer, DeltaMixer):
         return {
             "mixer": "gated_delta",
@@ -84,11 +88,9 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
             "k_dim": mixer.k_dim,
             "v_dim": mixer.v_dim,
             "norm_eps": mixer.norm.eps,
+            **({} if mixer.gate == "silu" else {"gate": mixer.gate}),
+            **({"by_channel": True} if len(mixer.a_rate) > mixer.v_heads else {}),
         }
-    if isinstance(mixer, SelectiveMixer):
-        return {"mixer": "selective", "width": mixer.width, "d_state": len(mixer.a)}
-    if isinstance(mixer, RgLruMixer):
-        return {"mixer": "rg_lru", "width": mixer.width}
     described = {
         "mixer": "attention",
         "heads": mixer.n_heads,
@@ -96,6 +98,8 @@ def _describe_mixer(mixer: OneMixer) -> dict[str, Any]:
         "head_dim": mixer.head_dim,
         "scale": mixer.scale,
     }
+    if mixer.value_dim != mixer.head_dim:
+        described["value_dim"] = mixer.value_dim
     if router := mixer.router:
         return described | {
             "sinks": router.sinks,
@@ -144,14 +148,19 @@ def _mixer_cost(mixer: OneMixer) -> int:
         return int(mixer.in_proj.weight.size + 3 * mixer.width * mixer.d_state)
     if isinstance(mixer, ShortConvMixer):
         return int(mixer.in_proj.weight.size + mixer.conv_weight.size)
-    if isinstance(mixer, DeltaMixer):
-        return int(mixer.in_proj.weight.size + 4 * mixer.width * mixer.k_dim)
     if isinstance(mixer, SelectiveMixer):
-        dense = (mixer.in_proj, mixer.x_proj, mixer.dt_proj)
-        return sum(part.weight.size for part in dense) + 4 * mixer.a.size
+        products = mixer.in_proj, mixer.x_proj, mixer.dt_proj
+        return sum(linear.weight.size for linear in products) + 8 * mixer.a.size
     if isinstance(mixer, RgLruMixer):
-        return sum(part.weight.size for part in (mixer.in_proj, mixer.gate_a, mixer.gate_x))
+        return int(mixer.in_proj.weight.size + mixer.gate_weight.size + 16 * mixer.width)
+    if isinstance(mixer, DeltaMixer):
+        widening = sum(linear.weight.size for linear in mixer.widen or ())
+        return int(mixer.in_proj.weight.size + widening + 4 * mixer.width * mixer.k_dim)
     seen = mixer.window or TYPICAL_CONTEXT
     if router := mixer.router:
         seen = router.sinks + router.window + router.budget
-    return int(mixer.qkv.weight.size + 2 * seen * mixer.width)
+    cost = mixer.qkv.weight.size + seen * (mixer.sizes[0] + mixer.width)
+    if latent := mixer.latent:
+        ups = latent.k_up, latent.v_up, *([latent.q_up] if latent.q_up else [])
+        cost += sum(up.weight.size for up in ups)
+    return int(cost)

@@ -10,9 +10,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid_export.reference_mixers import mix
-from edgehybrid_export.reference_parts import act, apply, norm, sigmoid
-from edgehybrid_export.spec import Experts, Layer, LogitsHead, Mlp, ModelSpec
+from edgehybrid_export.reference_mixers import apply, gelu, mix, normed, sigmoid, silu
+from edgehybrid_export.spec import (
+    Experts,
+    Layer,
+    LogitsHead,
+    Mlp,
+    ModelSpec,
+)
 from edgehybrid_export.weights import Array
 from edgehybrid_kernels import Kernels, load_kernels
 
@@ -30,7 +35,7 @@ def residuals(spec: ModelSpec, ids: NDArray[np.int32]) -> Iterator[Array]:
 
 def logits(head: LogitsHead, h: Array) -> Array:
     """Logits (T, vocab) of residuals (T, hidden)."""
-    y: Array = apply(head.project, norm(head.norm, h)) * np.float32(head.scale)
+    y: Array = apply(head.project, normed(head.norm, h)) * np.float32(head.scale)
     if head.softcap is None:
         return y
     capped: Array = np.tanh(y / np.float32(head.softcap)) * np.float32(head.softcap)
@@ -38,12 +43,12 @@ def logits(head: LogitsHead, h: Array) -> Array:
 
 
 def _layer(kernels: Kernels, layer: Layer, h: Array) -> Array:
-    x = norm(layer.norm, h)
+    x = normed(layer.norm, h)
     for mixer in layer.mixers:
-        h = h + norm(layer.post_norm, apply(mixer.out_proj, mix(kernels, mixer, x)))
+        h = h + normed(layer.post_norm, apply(mixer.out_proj, mix(kernels, mixer, x)))
     if layer.mlp is None:
         return h
-    return h + norm(layer.mlp_post_norm, _feed_forward(layer.mlp, norm(layer.mlp_norm, h)))
+    return h + normed(layer.mlp_post_norm, _feed_forward(layer.mlp, normed(layer.mlp_norm, h)))
 
 
 def _feed_forward(mlp: Mlp | Experts, x: Array) -> Array:
@@ -70,9 +75,15 @@ def _mixture(mlp: Experts, x: Array) -> Array:
 def _mlp(mlp: Mlp, x: Array) -> Array:
     wide = apply(mlp.gate_up, x)
     if not mlp.gated:
-        return apply(mlp.down, act(mlp.act, wide))
+        return apply(mlp.down, _act(mlp.act, wide))
     gate, up = np.split(wide, 2, axis=-1)
-    return apply(mlp.down, act(mlp.act, gate) * up)
+    return apply(mlp.down, _act(mlp.act, gate) * up)
+
+
+def _act(name: str, x: Array) -> Array:
+    if name == "relu2":
+        return np.square(np.maximum(x, 0))
+    return silu(x) if name == "silu" else gelu(x)
 
 
 def _choice(mlp: Experts, x: Array) -> tuple[Array, NDArray[np.int64]]:

@@ -1,4 +1,4 @@
-"""Mixers in float32 NumPy, for the reference: whole sequences from an empty state."""
+"""The mixers of `reference.py`, and what both files need: products, norms, activations."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from edgehybrid_export.reference_parts import act, apply, apply_blocks, norm, sigmoid, silu
 from edgehybrid_export.spec import (
     AttentionMixer,
     DeltaMixer,
+    Latent,
+    Linear,
     Norm,
     OneMixer,
     RgLruMixer,
@@ -18,14 +19,58 @@ from edgehybrid_export.spec import (
     ShortConvMixer,
     SsdMixer,
 )
-from edgehybrid_export.weights import Array
+from edgehybrid_export.weights import Array, Weight
 from edgehybrid_kernels import Kernels, RoutedCache
 
 Convolved: TypeAlias = SsdMixer | ShortConvMixer | DeltaMixer | SelectiveMixer | RgLruMixer
 
 
+def silu(x: Array) -> Array:
+    """x * sigmoid(x), without overflow."""
+    y: Array = x * sigmoid(x)
+    return y
+
+
+def sigmoid(x: Array) -> Array:
+    """Without overflow."""
+    y: Array = np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * x))
+    return y
+
+
+def apply(linear: Linear, x: Array) -> Array:
+    """A product, its bias, and what an adapter adds."""
+    y = _product(linear.weight, x)
+    if linear.adapter is not None:
+        down, up = linear.adapter
+        y += _product(up, _product(down, x))
+    return y if linear.bias is None else y + linear.bias
+
+
+def _product(weight: Weight, x: Array) -> Array:
+    y = np.empty((len(x), weight.outputs), np.float32)
+    for where, rows in weight.blocks():
+        y[:, where] = x @ rows.T
+    return y
+
+
+def normed(norm: Norm | None, x: Array) -> Array:
+    """x after an RMSNorm, or as it is."""
+    if norm is None:
+        return x
+    rms = np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(norm.eps))
+    y: Array = x / rms * norm.weight
+    return y
+
+
+def gelu(x: Array) -> Array:
+    """In its tanh form."""
+    inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x**3)
+    y: Array = np.float32(0.5) * x * (1 + np.tanh(inner))
+    return y
+
+
 def mix(kernels: Kernels, mixer: OneMixer, x: Array) -> Array:
-    """What a mixer makes of a whole sequence x (T, hidden)."""
+    """What a mixer gives to its out_proj, (T, width), of x (T, hidden)."""
     if isinstance(mixer, SsdMixer):
         return _ssd(kernels, mixer, x)
     if isinstance(mixer, ShortConvMixer):
@@ -66,8 +111,11 @@ def _short_conv(kernels: Kernels, m: ShortConvMixer, x: Array) -> Array:
 
 def _delta(kernels: Kernels, m: DeltaMixer, x: Array) -> Array:
     heads, conv, keys = m.v_heads, len(m.conv_bias), m.k_heads * m.k_dim
-    parts = np.cumsum([conv, m.width, heads])
+    narrow = m.widen[0].weight.inputs if m.widen else m.width
+    parts = np.cumsum([conv, narrow, heads])
     qkv, z, b, a = np.split(apply(m.in_proj, x), parts, axis=-1)
+    if m.widen:
+        z, a = apply(m.widen[0], z), apply(m.widen[1], a)
     q, k, v = np.split(_conv(kernels, m, qkv, activate=True), [keys, 2 * keys], axis=-1)
     g = m.a_rate * np.logaddexp(a + m.dt_bias, np.float32(0))
     beta = np.float32(0.5 * m.correction) * (1 + np.tanh(b / 2))
@@ -76,28 +124,33 @@ def _delta(kernels: Kernels, m: DeltaMixer, x: Array) -> Array:
     kernels.gated_delta(q, k, v, g, beta, state, y)
     weight = np.tile(m.norm.weight, heads)
     kernels.gated_rms_norm(
-        y, z, weight, out, eps=m.norm.eps, groups=heads, norm_before_gate=True
+        y, z, weight, out,
+        eps=m.norm.eps, groups=heads, norm_before_gate=True, gate=m.gate,
     )  # fmt: skip
     return out
 
 
 def _selective(kernels: Kernels, m: SelectiveMixer, x: Array) -> Array:
-    x, z = np.split(apply(m.in_proj, x), 2, axis=-1)
-    x = _conv(kernels, m, x, activate=True)
-    parts = np.split(apply(m.x_proj, x), np.cumsum(m.parts)[:2], axis=-1)
-    dt, b, c = (norm(own, p) for own, p in zip(m.norms or [None] * 3, parts, strict=True))
-    y, state = np.empty_like(x), np.zeros_like(m.a)
-    kernels.selective_scan(x, apply(m.dt_proj, dt), m.a, b, c, m.d, m.dt_bias, state, y)
+    xs, z = np.split(apply(m.in_proj, x), 2, axis=-1)
+    mixed = _conv(kernels, m, xs, activate=True)
+    rank = m.dt_proj.weight.inputs
+    parts = np.split(apply(m.x_proj, mixed), [rank, rank + m.d_state], axis=-1)
+    norms = m.norms or (None,) * 3
+    dt, b, c = (normed(norm, part) for norm, part in zip(norms, parts, strict=True))
+    y, state = np.empty_like(mixed), np.zeros_like(m.a)
+    kernels.selective_scan(mixed, apply(m.dt_proj, dt), m.a, b, c, m.d, m.dt_bias, state, y)
     return y * silu(z)
 
 
 def _rg_lru(kernels: Kernels, m: RgLruMixer, x: Array) -> Array:
-    x, z = np.split(apply(m.in_proj, x), 2, axis=-1)
-    x = _conv(kernels, m, x, activate=False)
-    gate_a, gate_x = apply_blocks(m.gate_a, x), apply_blocks(m.gate_x, x)
-    y, state = np.empty_like(x), np.zeros_like(m.log_a)
-    kernels.rg_lru(x, gate_a, gate_x, m.log_a, state, y, starts=True)
-    return y * act("gelu", z)
+    branch, xs = np.split(apply(m.in_proj, x), 2, axis=-1)
+    mixed = _conv(kernels, m, xs, activate=False)
+    blocks = mixed.reshape(len(x), m.gate_weight.shape[1], -1)
+    gates = np.einsum("thi,ghij->gthj", blocks, m.gate_weight) + m.gate_bias[:, None]
+    gate_a, gate_x = np.ascontiguousarray(gates.reshape(2, *mixed.shape), np.float32)
+    y, state = np.empty_like(mixed), np.zeros(m.width, np.float32)
+    kernels.rg_lru(mixed, gate_a, gate_x, m.log_a, state, y, starts=True)
+    return y * gelu(branch)
 
 
 def _conv(kernels: Kernels, m: Convolved, x: Array, *, activate: bool) -> Array:
@@ -108,9 +161,10 @@ def _conv(kernels: Kernels, m: Convolved, x: Array, *, activate: bool) -> Array:
 
 
 def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
-    keys = m.n_kv_heads * m.head_dim
-    ends = [m.width, m.width + keys, m.width + 2 * keys]
-    q, k, v, gate = np.split(apply(m.qkv, x), ends, -1)
+    projected = apply(m.qkv, x)
+    if m.latent:
+        projected = _expanded(m, m.latent, projected)
+    q, k, v, gate = np.split(projected, np.cumsum(m.sizes), -1)
     q, k = _positioned(m, q, m.q_norm), _positioned(m, k, m.k_norm)
     score = np.zeros((len(x), m.n_kv_heads), np.float32)
     sinks, window, budget = len(x), 1, 0  # of which every token is a sink
@@ -119,16 +173,30 @@ def _attention(kernels: Kernels, m: AttentionMixer, x: Array) -> Array:
         sinks, window, budget = m.router.sinks, m.router.window, m.router.budget
     elif m.window:
         sinks, window = 0, m.window
-    cache = RoutedCache.alloc(m.n_kv_heads, m.head_dim, sinks, window, budget)
-    out = np.empty_like(q)
+    cache = RoutedCache.alloc(
+        m.n_kv_heads, m.head_dim, sinks, window, budget, value_dim=m.value_dim
+    )
+    out = np.empty((len(x), m.width), np.float32)
     kernels.attention(q, k, v, score, cache, out, scale=m.scale)
     return out * sigmoid(gate) if m.gated else out
 
 
-def _positioned(m: AttentionMixer, x: Array, own: Norm | None) -> Array:
+def _expanded(m: AttentionMixer, latent: Latent, narrow: Array) -> Array:
+    heads, ranks = m.n_kv_heads, latent.k_up.weight.inputs
+    queries = latent.q_up.weight.inputs if latent.q_up else m.sizes[0]
+    q, vector, shared = np.split(narrow, [queries, queries + ranks], axis=-1)
+    if latent.q_up:
+        q = apply(latent.q_up, normed(latent.q_norm, q))
+    vector = normed(latent.norm, vector)
+    own = apply(latent.k_up, vector).reshape(len(narrow), heads, -1)
+    k = np.concatenate([own, np.repeat(shared[:, None], heads, axis=1)], axis=-1)
+    return np.concatenate([q, k.reshape(len(narrow), -1), apply(latent.v_up, vector)], axis=-1)
+
+
+def _positioned(m: AttentionMixer, x: Array, norm: Norm | None) -> Array:
     """Heads side by side (T, heads * head_dim), normalised and rotated."""
-    size = m.head_dim if own is None else len(own.weight)
-    heads = norm(own, x.reshape(len(x), -1, size)).reshape(len(x), -1, m.head_dim)
+    size = m.head_dim if norm is None else len(norm.weight)
+    heads = normed(norm, x.reshape(len(x), -1, size)).reshape(len(x), -1, m.head_dim)
     heads = heads if m.rotary is None else _rotate(m.rotary, heads)
     return heads.reshape(x.shape)
 

@@ -28,6 +28,7 @@ from edgehybrid_export.spec import (
     RgLruMixer,
     SelectiveMixer,
     ShortConvMixer,
+    SsdMixer,
 )
 from edgehybrid_export.store import WeightStore
 
@@ -77,30 +78,36 @@ def _before_mixer(graph: Graph, h: str, layer: Layer, precision: Precision) -> N
         if isinstance(mixer, AttentionMixer):
             attention_inputs(graph, x, ready, mixer, precision)
         else:
-            _recurrent_inputs(graph, linear(graph, ready, mixer.in_proj, precision), mixer)
+            projected = linear(graph, ready, mixer.in_proj, precision)
+            _recurrent_inputs(graph, projected, mixer, precision)
 
 
-def _recurrent_inputs(graph: Graph, projected: str, mixer: OneMixer) -> None:
+def _recurrent_inputs(graph: Graph, projected: str, mixer: OneMixer, precision: Precision) -> None:
     if isinstance(mixer, ShortConvMixer):
         b, c, x = graph.split(projected, [mixer.width] * 3)
         graph.output(graph.node("Mul", b, x), "bx", ["T", mixer.width])
         graph.output(c, "c", ["T", mixer.width])
     elif isinstance(mixer, DeltaMixer):
-        _delta_inputs(graph, projected, mixer)
-    elif isinstance(mixer, SelectiveMixer | RgLruMixer):
-        graph.output(projected, "xz", ["T", 2 * mixer.width])
+        _delta_inputs(graph, projected, mixer, precision)
     elif not isinstance(mixer, AttentionMixer):
-        graph.output(projected, "zxbcdt", ["T", mixer.in_proj.weight.outputs])
+        names: dict[type, str] = {SsdMixer: "zxbcdt", SelectiveMixer: "xz", RgLruMixer: "branches"}
+        graph.output(projected, names[type(mixer)], ["T", mixer.in_proj.weight.outputs])
 
 
-def _delta_inputs(graph: Graph, projected: str, mixer: DeltaMixer) -> None:
-    heads, conv = mixer.v_heads, len(mixer.conv_bias)
-    qkv, z, b, a = graph.split(projected, [conv, mixer.width, heads, heads])
+def _delta_inputs(graph: Graph, projected: str, mixer: DeltaMixer, precision: Precision) -> None:
+    conv, heads = len(mixer.conv_bias), mixer.v_heads
+    widths = [w.weight.inputs for w in mixer.widen] if mixer.widen else [mixer.width, heads]
+    qkv, z, b, a = graph.split(projected, [conv, widths[0], heads, widths[1]])
+    if mixer.widen:
+        z, a = (
+            linear(graph, scaled(graph, narrow, precision), wide, precision)
+            for narrow, wide in zip((z, a), mixer.widen, strict=True)
+        )
     step = graph.node("Softplus", graph.node("Add", a, graph.constant(mixer.dt_bias, "dt_bias")))
     decay = graph.node("Mul", step, graph.constant(mixer.a_rate, "a_rate"))
     graph.output(qkv, "delta_qkv", ["T", conv])
     graph.output(z, "z", ["T", mixer.width])
-    graph.output(decay, "g", ["T", heads])
+    graph.output(decay, "g", ["T", len(mixer.a_rate)])
     beta = graph.node("Sigmoid", b)
     if mixer.correction != 1:
         beta = graph.node("Mul", beta, graph.constant(float(mixer.correction), "correction"))

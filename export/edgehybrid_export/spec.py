@@ -8,7 +8,7 @@ folded into the weights beside them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from edgehybrid_export.weights import Array, Weight
 
@@ -79,26 +79,25 @@ class ShortConvMixer:
 class DeltaMixer:
     """Gated delta rule. in_proj gives q, k, v, z, b, a side by side.
 
-    The decay is exp(a_rate * softplus(a + dt_bias)), the correction sigmoid(b); y is normalised
-    by head and then gated by z.
+    The decay is exp(a_rate * softplus(a + dt_bias)), one for each head or for each channel of its
+    keys; the correction is sigmoid(b). y is normalised by head and then gated by z. With `widen`,
+    in_proj gives narrow z and a, of which these products make the full ones.
     """
 
     in_proj: Linear
     conv_weight: Array  # (conv_dim, K) over q, k, v
     conv_bias: Array  # (conv_dim,)
-    a_rate: Array  # (v_heads,), negative
-    dt_bias: Array  # (v_heads,)
+    a_rate: Array  # (v_heads,) or (v_heads * k_dim,), negative
+    dt_bias: Array  # the same
     norm: Norm  # (v_dim,), of each head
     out_proj: Linear
     k_heads: int
+    v_heads: int  # of v, z and of the state
     k_dim: int
     v_dim: int
     correction: float = 1.0  # multiplies sigmoid(b); 2 lets eigenvalues be negative
-
-    @property
-    def v_heads(self) -> int:
-        """Heads of v, z and of the state."""
-        return len(self.a_rate)
+    gate: Literal["silu", "sigmoid"] = "silu"  # what is done to z
+    widen: tuple[Linear, Linear] | None = None
 
     @property
     def width(self) -> int:
@@ -108,10 +107,9 @@ class DeltaMixer:
 
 @dataclass(frozen=True)
 class SelectiveMixer:
-    """Mamba-1. in_proj gives x, z side by side, x_proj of the convolved x gives dt, B, C.
+    """Mamba-1. in_proj gives x, z side by side; x_proj, of the convolved x, gives dt, B, C.
 
-    Those three are normalised where there are `norms`; dt_proj of dt gives the steps without
-    their bias.
+    Each of these three is normalised where there are `norms`; dt_proj then widens dt.
     """
 
     in_proj: Linear
@@ -123,48 +121,31 @@ class SelectiveMixer:
     d: Array  # (width,)
     dt_bias: Array  # (width,)
     out_proj: Linear
-    norms: tuple[Norm, Norm, Norm] | None = None  # of dt, B, C
+    norms: tuple[Norm, Norm, Norm] | None = None
+
+    @property
+    def d_state(self) -> int:
+        """Numbers of state per channel."""
+        return int(self.a.shape[0])
 
     @property
     def width(self) -> int:
         """Columns of what the mixer gives to out_proj."""
-        return len(self.d)
-
-    @property
-    def parts(self) -> tuple[int, int, int]:
-        """Columns of dt, B, C in what x_proj gives."""
-        return self.dt_proj.weight.inputs, self.a.shape[0], self.a.shape[0]
-
-
-@dataclass(frozen=True)
-class BlockLinear:
-    """Blocks of columns, each with a product of its own: y_i = x_i @ weight_i + bias_i.
-
-    weight holds (inputs, outputs) of one block under another, bias is (blocks * outputs,).
-    """
-
-    weight: Weight
-    bias: Array
-    blocks: int
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(blocks, inputs, outputs)."""
-        return self.blocks, self.weight.shape[0] // self.blocks, self.weight.shape[1]
+        return int(self.a.shape[1])
 
 
 @dataclass(frozen=True)
 class RgLruMixer:
-    """RG-LRU of Griffin. in_proj gives x, z side by side; what x becomes is gated by gelu(z).
+    """Griffin's recurrent block. in_proj gives the gating branch and x side by side.
 
-    The decay is exp(log_a * sigmoid(gate_a(x))), of the convolved x.
+    Of the convolved x, block-diagonal products give the gates of rate and input.
     """
 
     in_proj: Linear
     conv_weight: Array  # (width, K), last tap is the current token
     conv_bias: Array  # (width,)
-    gate_a: BlockLinear
-    gate_x: BlockLinear
+    gate_weight: Array  # (2, heads, size, size): of the rate, of the input; x @ weight
+    gate_bias: Array  # (2, heads, size)
     log_a: Array  # (width,), not above 0
     out_proj: Linear
 
@@ -197,8 +178,23 @@ class Rotary:
 
 
 @dataclass(frozen=True)
+class Latent:
+    """Keys and values from a narrow vector that all heads share (DeepSeek-V2, arXiv:2405.04434).
+
+    qkv then gives queries (narrow ones, with q_up), the vector, and a part of the keys that is the
+    same for all heads. k_up gives the other part of each head's keys, v_up its values.
+    """
+
+    norm: Norm  # of the vector
+    k_up: Linear
+    v_up: Linear
+    q_norm: Norm | None = None
+    q_up: Linear | None = None
+
+
+@dataclass(frozen=True)
 class AttentionMixer:
-    """Grouped queries. qkv gives queries, keys, values side by side."""
+    """Grouped queries. qkv gives queries, keys, values side by side, unless they are latent."""
 
     qkv: Linear
     router: Router | None  # None: every token is kept
@@ -212,11 +208,23 @@ class AttentionMixer:
     k_norm: Norm | None = None
     window: int | None = None  # a query sees the last `window` tokens, itself included
     gated: bool = False  # y * sigmoid(gate); the gate comes after the values in qkv
+    latent: Latent | None = None
+
+    @property
+    def value_dim(self) -> int:
+        """Columns of a head's values."""
+        return self.latent.v_up.weight.outputs // self.n_kv_heads if self.latent else self.head_dim
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Columns of queries, keys and values."""
+        keys, values = self.n_kv_heads * self.head_dim, self.n_kv_heads * self.value_dim
+        return self.n_heads * self.head_dim, keys, values
 
     @property
     def width(self) -> int:
         """Columns of what the mixer gives to out_proj."""
-        return self.n_heads * self.head_dim
+        return self.n_heads * self.value_dim
 
 
 OneMixer: TypeAlias = (

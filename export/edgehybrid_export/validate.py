@@ -6,7 +6,6 @@ compared in little memory.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,10 +86,11 @@ def _first_feeds(ids: NDArray[np.int32]) -> Feeds:
 
 def _layers(bundle: Bundle) -> Iterator[Callable[[Feeds], None]]:
     """Segment and mixer of each layer; called, it replaces h and y in what it is given."""
-    kernels = load_kernels("numpy")
+    kernels, mixers = load_kernels("numpy"), load_mixers(bundle)
 
-    for i, mixer in enumerate(itertools.chain(load_mixers(bundle), [None])):
+    for i in range(len(mixers) + 1):
         segment = Segment(bundle.file(f"segment.{i}.onnx"))
+        mixer = mixers[i] if i < len(mixers) else None
 
         def run(feeds: Feeds, segment: Segment = segment, mixer: Mixer | None = mixer) -> None:
             outputs = segment.run({name: feeds[name] for name in segment.inputs})

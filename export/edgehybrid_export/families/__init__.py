@@ -12,6 +12,7 @@ from edgehybrid_export.families import (
     falcon_mamba,
     granitemoehybrid,
     jamba,
+    kimi_linear,
     lfm2,
     lfm2_moe,
     llama,
@@ -21,6 +22,7 @@ from edgehybrid_export.families import (
     olmo_hybrid,
     qwen3,
     qwen3_5,
+    qwen3_next,
     reader,
     recurrent_gemma,
 )
@@ -33,6 +35,7 @@ FAMILIES: dict[str, Callable[[Checkpoint], ModelSpec]] = {
     "falcon_mamba": falcon_mamba.read,
     "granitemoehybrid": granitemoehybrid.read,
     "jamba": jamba.read,
+    "kimi_linear": kimi_linear.read,
     "lfm2": lfm2.read,
     "lfm2_moe": lfm2_moe.read,
     "llama": llama.read,
@@ -43,6 +46,7 @@ FAMILIES: dict[str, Callable[[Checkpoint], ModelSpec]] = {
     "qwen3": qwen3.read,
     "qwen3_5": qwen3_5.read_text_of,
     "qwen3_5_text": qwen3_5.read,
+    "qwen3_next": qwen3_next.read,
     "recurrent_gemma": recurrent_gemma.read,
 }
 

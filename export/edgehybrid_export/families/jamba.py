@@ -1,6 +1,6 @@
-"""`jamba`: Mamba-1 with norms of dt, B and C, a few attention layers, some MLPs of experts.
+"""`jamba`: Mamba-1 with a few attention layers without positions; MLPs dense or mixtures.
 
-Attention has no positions. Experts count with their share of the softmax over all of them.
+dt, B and C of a Mamba layer are normalised. Experts are weighed by the softmax over all of them.
 """
 
 from __future__ import annotations
@@ -16,65 +16,68 @@ from edgehybrid_export.families.parts import (
     logits_head,
     norm,
 )
-from edgehybrid_export.families.selective import SelectiveShape, dt_rank, selective
+from edgehybrid_export.families.selective import SelectiveShape, rank_of, selective
 from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec, SelectiveMixer
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:
-    """Jamba 1.5 to 1.7, dense or with experts."""
+    """Jamba 1 to 3, with and without experts."""
     ckpt.expect("hidden_act", "silu")
-    ckpt.expect("mamba_inner_layernorms", True)
     ckpt.expect("sliding_window", None)
-    ckpt.ignore("use_associative_scan", "calc_logits_for_entire_prompt")
-    ckpt.ignore("num_experts_per_tok")  # without experts
+    ckpt.ignore("use_associative_scan", "num_experts_per_tok")
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
+    attentive = AttentionShape.of(ckpt)
+    period, offset = ckpt.field("attn_layer_period"), ckpt.field("attn_layer_offset")
     table = embedding(ckpt, "model.embed_tokens")
-    layers = tuple(_layer(ckpt, i) for i in range(ckpt.field("num_hidden_layers")))
+    layers = []
+    for i in range(ckpt.field("num_hidden_layers")):
+        prefix = f"model.layers.{i}"
+        layers.append(
+            Layer(
+                norm=norm(ckpt, f"{prefix}.input_layernorm", hidden, eps),
+                mixer=(
+                    attention(ckpt, f"{prefix}.self_attn", attentive)
+                    if i % period == offset
+                    else _mamba(ckpt, f"{prefix}.mamba")
+                ),
+                mlp_norm=norm(ckpt, f"{prefix}.pre_ff_layernorm", hidden, eps),
+                mlp=_mlp(ckpt, i),
+            )
+        )
     final = norm(ckpt, "model.final_layernorm", hidden, eps)
     tied = bool(ckpt.field("tie_word_embeddings", False))
-    return ModelSpec(table, layers, logits_head(ckpt, table, final, tied=tied))
-
-
-def _layer(ckpt: Checkpoint, i: int) -> Layer:
-    prefix, hidden, eps = f"model.layers.{i}", ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
-    attends = i % ckpt.field("attn_layer_period", 8) == ckpt.field("attn_layer_offset", 4)
-    return Layer(
-        norm=norm(ckpt, f"{prefix}.input_layernorm", hidden, eps),
-        mixer=(
-            attention(ckpt, f"{prefix}.self_attn", AttentionShape.of(ckpt))
-            if attends
-            else _mamba(ckpt, f"{prefix}.mamba")
-        ),
-        mlp_norm=norm(ckpt, f"{prefix}.pre_ff_layernorm", hidden, eps),
-        mlp=_mlp(ckpt, i),
-    )
+    return ModelSpec(table, tuple(layers), logits_head(ckpt, table, final, tied=tied))
 
 
 def _mamba(ckpt: Checkpoint, name: str) -> SelectiveMixer:
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
     shape = SelectiveShape(
         hidden=hidden,
-        inner=int(ckpt.field("mamba_expand", 2) * hidden),
-        d_state=ckpt.field("mamba_d_state", 16),
-        rank=dt_rank(ckpt, "mamba_dt_rank"),
-        taps=ckpt.field("mamba_d_conv", 4),
+        inner=ckpt.field("mamba_expand") * hidden,
+        d_state=ckpt.field("mamba_d_state"),
+        rank=rank_of(ckpt, "mamba_dt_rank"),
+        taps=ckpt.field("mamba_d_conv"),
         bias=bool(ckpt.field("mamba_proj_bias", False)),
         conv_bias=bool(ckpt.field("mamba_conv_bias", True)),
     )
-    dt = norm(ckpt, f"{name}.dt_layernorm", shape.rank, eps)
-    b, c = (norm(ckpt, f"{name}.{part}_layernorm", shape.d_state, eps) for part in "bc")
-    return selective(ckpt, name, shape, (dt, b, c))
+    norms = (
+        norm(ckpt, f"{name}.dt_layernorm", shape.rank, eps),
+        norm(ckpt, f"{name}.b_layernorm", shape.d_state, eps),
+        norm(ckpt, f"{name}.c_layernorm", shape.d_state, eps),
+    )
+    return selective(ckpt, name, shape, norms)
 
 
 def _mlp(ckpt: Checkpoint, i: int) -> Mlp | Experts:
-    name, hidden = f"model.layers.{i}.feed_forward", ckpt.field("hidden_size")
-    inner, count = ckpt.field("intermediate_size"), ckpt.field("num_experts", 16)
-    mixed = i % ckpt.field("expert_layer_period", 2) == ckpt.field("expert_layer_offset", 1)
-    if not mixed or count == 1:
+    name = f"model.layers.{i}.feed_forward"
+    hidden, inner = ckpt.field("hidden_size"), ckpt.field("intermediate_size")
+    period, offset = ckpt.field("expert_layer_period"), ckpt.field("expert_layer_offset")
+    count = ckpt.field("num_experts")
+    if count == 1 or i % period != offset:
         return gated_mlp(ckpt, name, hidden, inner)
     return Experts(
         router=linear(ckpt, f"{name}.router", hidden, count),
         experts=listed(ckpt, f"{name}.experts", count, hidden, inner),
-        top_k=ckpt.field("num_experts_per_tok", 2),
+        top_k=ckpt.field("num_experts_per_tok"),
         normalise=False,
     )

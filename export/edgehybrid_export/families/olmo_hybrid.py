@@ -108,6 +108,7 @@ def _delta(ckpt: Checkpoint, name: str) -> DeltaMixer:
         norm=norm(ckpt, f"{name}.o_norm", v_dim, OUTPUT_EPS),
         out_proj=linear(ckpt, f"{name}.o_proj", values, hidden),
         k_heads=k_heads,
+        v_heads=v_heads,
         k_dim=k_dim,
         v_dim=v_dim,
         correction=2.0 if ckpt.field("linear_allow_neg_eigval", True) else 1.0,

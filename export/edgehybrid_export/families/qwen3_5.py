@@ -6,6 +6,9 @@ its output gate. With text alone the three sections of mrope have one position: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from edgehybrid_export.checkpoint import Checkpoint
@@ -21,7 +24,15 @@ from edgehybrid_export.families.parts import (
     side_by_side,
 )
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import AttentionMixer, DeltaMixer, Layer, Linear, ModelSpec
+from edgehybrid_export.spec import (
+    AttentionMixer,
+    DeltaMixer,
+    Experts,
+    Layer,
+    Linear,
+    Mlp,
+    ModelSpec,
+)
 from edgehybrid_export.weights import pick
 
 PARTIAL, INTERVAL = 0.25, 4
@@ -30,7 +41,7 @@ KINDS = {"linear_attention": "delta", "full_attention": "attention"}
 
 def read(ckpt: Checkpoint) -> ModelSpec:
     """Qwen3.5, dense, text only."""
-    return _read(ckpt, "model")
+    return read_with(ckpt, "model", _in_proj, _mlp)
 
 
 def read_text_of(ckpt: Checkpoint) -> ModelSpec:
@@ -38,14 +49,24 @@ def read_text_of(ckpt: Checkpoint) -> ModelSpec:
     ckpt.config = {**ckpt.config, **ckpt.field("text_config"), "model_type": ckpt.family}
     ckpt.skip_all("model.visual.")
     ckpt.skip_all("mtp.")
-    return _read(ckpt, "model.language_model")
+    return read_with(ckpt, "model.language_model", _in_proj, _mlp)
 
 
-def _read(ckpt: Checkpoint, root: str) -> ModelSpec:
+def read_with(
+    ckpt: Checkpoint,
+    root: str,
+    in_proj: Callable[[Checkpoint, str], Linear],
+    mlp: Callable[[Checkpoint, str, int], Mlp | Experts],
+) -> ModelSpec:
+    """Qwen3.5's names below `root`.
+
+    `in_proj` reads the first product of the delta rule of a name, which gives q, k, v, z, b, a;
+    `mlp` what stands in the place of an MLP, of a name and the number of its layer.
+    """
     ckpt.expect("hidden_act", "silu")
     ckpt.expect("attention_bias", False)
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps", 1e-6)
-    table, inner = embedding(ckpt, f"{root}.embed_tokens"), ckpt.field("intermediate_size")
+    table = embedding(ckpt, f"{root}.embed_tokens")
     layers = []
     for i, kind in enumerate(layer_kinds(ckpt, _types(ckpt), KINDS)):
         prefix = f"{root}.layers.{i}"
@@ -53,12 +74,12 @@ def _read(ckpt: Checkpoint, root: str) -> ModelSpec:
             Layer(
                 norm=norm(ckpt, f"{prefix}.input_layernorm", hidden, eps, add=1),
                 mixer=(
-                    _delta(ckpt, f"{prefix}.linear_attn")
+                    _delta(ckpt, f"{prefix}.linear_attn", in_proj)
                     if kind == "delta"
                     else _attention(ckpt, f"{prefix}.self_attn")
                 ),
                 mlp_norm=norm(ckpt, f"{prefix}.post_attention_layernorm", hidden, eps, add=1),
-                mlp=gated_mlp(ckpt, f"{prefix}.mlp", hidden, inner),
+                mlp=mlp(ckpt, f"{prefix}.mlp", i),
             )
         )
     final = norm(ckpt, f"{root}.norm", hidden, eps, add=1)
@@ -74,27 +95,59 @@ def _types(ckpt: Checkpoint) -> list[str]:
     return ["linear_attention" if (i + 1) % interval else "full_attention" for i in range(count)]
 
 
-def _delta(ckpt: Checkpoint, name: str) -> DeltaMixer:
-    hidden, v_heads = ckpt.field("hidden_size"), ckpt.field("linear_num_value_heads")
-    k_heads, k_dim = ckpt.field("linear_num_key_heads"), ckpt.field("linear_key_head_dim")
-    v_dim = ckpt.field("linear_value_head_dim")
-    values, conv = v_heads * v_dim, 2 * k_heads * k_dim + v_heads * v_dim
-    sizes = {"qkv": conv, "z": values, "b": v_heads, "a": v_heads}
+def _mlp(ckpt: Checkpoint, name: str, i: int) -> Mlp:
+    return gated_mlp(ckpt, name, ckpt.field("hidden_size"), ckpt.field("intermediate_size"))
+
+
+@dataclass(frozen=True)
+class DeltaSizes:
+    """Heads and their sizes, as the config says."""
+
+    k_heads: int
+    v_heads: int
+    k_dim: int
+    v_dim: int
+
+    @classmethod
+    def of(cls, ckpt: Checkpoint) -> DeltaSizes:
+        """Read the config."""
+        names = ("num_key_heads", "num_value_heads", "key_head_dim", "value_head_dim")
+        return cls(*(ckpt.field(f"linear_{name}") for name in names))
+
+    @property
+    def values(self) -> int:
+        """Columns of v and z."""
+        return self.v_heads * self.v_dim
+
+    @property
+    def conv(self) -> int:
+        """Columns of q, k, v."""
+        return 2 * self.k_heads * self.k_dim + self.values
+
+
+def _in_proj(ckpt: Checkpoint, name: str) -> Linear:
+    hidden, size = ckpt.field("hidden_size"), DeltaSizes.of(ckpt)
+    sizes = {"qkv": size.conv, "z": size.values, "b": size.v_heads, "a": size.v_heads}
+    parts = (linear(ckpt, f"{name}.in_proj_{part}", hidden, n) for part, n in sizes.items())
+    return side_by_side(*parts)
+
+
+def _delta(ckpt: Checkpoint, name: str, in_proj: Callable[[Checkpoint, str], Linear]) -> DeltaMixer:
+    hidden, size = ckpt.field("hidden_size"), DeltaSizes.of(ckpt)
     taps = ckpt.field("linear_conv_kernel_dim", 4)
-    weight, bias = convolution(ckpt, f"{name}.conv1d", conv, taps, bias=False)
+    weight, bias = convolution(ckpt, f"{name}.conv1d", size.conv, taps, bias=False)
     return DeltaMixer(
-        in_proj=side_by_side(
-            *(linear(ckpt, f"{name}.in_proj_{part}", hidden, size) for part, size in sizes.items())
-        ),
+        in_proj=in_proj(ckpt, name),
         conv_weight=weight,
         conv_bias=bias,
-        a_rate=-np.exp(ckpt.tensor(f"{name}.A_log", (v_heads,))),
-        dt_bias=ckpt.tensor(f"{name}.dt_bias", (v_heads,)),
-        norm=norm(ckpt, f"{name}.norm", v_dim, ckpt.field("rms_norm_eps", 1e-6)),
-        out_proj=linear(ckpt, f"{name}.out_proj", values, hidden),
-        k_heads=k_heads,
-        k_dim=k_dim,
-        v_dim=v_dim,
+        a_rate=-np.exp(ckpt.tensor(f"{name}.A_log", (size.v_heads,))),
+        dt_bias=ckpt.tensor(f"{name}.dt_bias", (size.v_heads,)),
+        norm=norm(ckpt, f"{name}.norm", size.v_dim, ckpt.field("rms_norm_eps", 1e-6)),
+        out_proj=linear(ckpt, f"{name}.out_proj", size.values, hidden),
+        k_heads=size.k_heads,
+        v_heads=size.v_heads,
+        k_dim=size.k_dim,
+        v_dim=size.v_dim,
     )
 
 

@@ -1,6 +1,7 @@
-"""`recurrent_gemma`: Griffin, an RG-LRU in most layers and attention over a window in the others.
+"""`recurrent_gemma`: RG-LRU blocks and attention in a window, MLPs gated by GELU.
 
-Norm weights are stored around zero. The embedding's multiplier is bfloat16 in the authors' code.
+Norm weights are stored around zero; embeddings are multiplied by the root of their size, which the
+original rounds to bfloat16; logits are capped.
 """
 
 from __future__ import annotations
@@ -23,79 +24,98 @@ from edgehybrid_export.families.parts import (
     side_by_side,
 )
 from edgehybrid_export.families.rope import rotary
-from edgehybrid_export.spec import AttentionMixer, BlockLinear, Layer, ModelSpec, RgLruMixer
+from edgehybrid_export.spec import Layer, Mlp, ModelSpec, RgLruMixer
+from edgehybrid_export.weights import Array
 
-PARTIAL, DECAY = 0.5, -8
+PARTIAL, RATE = 0.5, -8.0
 KINDS = {"recurrent": "recurrent", "attention": "attention"}
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:
-    """RecurrentGemma."""
+    """Griffin as RecurrentGemma stores it."""
     ckpt.expect("hidden_activation", "gelu_pytorch_tanh")
-    ckpt.expect("embeddings_scale_by_sqrt_dim", True)
-    hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps", 1e-6)
+    ckpt.ignore("embeddings_scale_by_sqrt_dim", "w_init_variance_scale", "head_dim")
+    ckpt.ignore("final_w_init_variance_scale", "layer_types", "layers_block_type")
+    hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
+    shape = _attention_shape(ckpt)
     table = embedding(ckpt, "model.embed_tokens")
-    count, blocks = ckpt.field("num_hidden_layers"), ckpt.field("block_types")
-    kinds = layer_kinds(ckpt, [blocks[i % len(blocks)] for i in range(count)], KINDS)
-    layers = tuple(_layer(ckpt, f"model.layers.{i}", kind) for i, kind in enumerate(kinds))
-    final = norm(ckpt, "model.final_norm", hidden, eps, add=1)
-    tied, cap = bool(ckpt.field("tie_word_embeddings", True)), ckpt.field("logits_soft_cap", 30.0)
-    head = logits_head(ckpt, table, final, tied=tied, softcap=float(cap))
-    return ModelSpec(table, layers, head, _bfloat16(hidden**0.5))
-
-
-def _layer(ckpt: Checkpoint, prefix: str, kind: str) -> Layer:
-    hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps", 1e-6)
-    inner, block = ckpt.field("intermediate_size") // 2, f"{prefix}.temporal_block"
-    mlp = gated_mlp(ckpt, f"{prefix}.mlp_block", hidden, inner, bias=True)
-    return Layer(
-        norm=norm(ckpt, f"{prefix}.temporal_pre_norm", hidden, eps, add=1),
-        mixer=_attention(ckpt, block) if kind == "attention" else _rg_lru(ckpt, block),
-        mlp_norm=norm(ckpt, f"{prefix}.channel_pre_norm", hidden, eps, add=1),
-        mlp=replace(mlp, act="gelu"),
+    layers = tuple(
+        Layer(
+            norm=norm(ckpt, f"model.layers.{i}.temporal_pre_norm", hidden, eps, add=1),
+            mixer=(
+                attention(ckpt, f"model.layers.{i}.temporal_block", shape)
+                if kind == "attention"
+                else _recurrent(ckpt, f"model.layers.{i}.temporal_block")
+            ),
+            mlp_norm=norm(ckpt, f"model.layers.{i}.channel_pre_norm", hidden, eps, add=1),
+            mlp=_mlp(ckpt, f"model.layers.{i}.mlp_block"),
+        )
+        for i, kind in enumerate(_kinds(ckpt))
     )
+    head = logits_head(
+        ckpt,
+        table,
+        norm(ckpt, "model.final_norm", hidden, eps, add=1),
+        tied=bool(ckpt.field("tie_word_embeddings", True)),
+        softcap=ckpt.field("logits_soft_cap", 30.0),
+    )
+    return ModelSpec(table, layers, head, float(_bfloat16(hidden**0.5)))
 
 
-def _attention(ckpt: Checkpoint, name: str) -> AttentionMixer:
+def _kinds(ckpt: Checkpoint) -> list[str]:
+    """The pattern, over and over."""
+    pattern, count = ckpt.field("block_types"), ckpt.field("num_hidden_layers")
+    return layer_kinds(ckpt, (list(pattern) * count)[:count], KINDS)
+
+
+def _attention_shape(ckpt: Checkpoint) -> AttentionShape:
+    size = ckpt.field("hidden_size") // ckpt.field("num_attention_heads")
     shape = AttentionShape.of(
         ckpt,
+        head_dim=size,
+        scale=float(size) ** -0.5,
         bias=bool(ckpt.field("attention_bias", False)),
         out_bias=True,
-        window=ckpt.field("attention_window_size", 2048),
+        window=ckpt.field("attention_window_size"),
     )
-    turning = rotary(ckpt, shape.head_dim, partial=PARTIAL)
-    return attention(ckpt, name, replace(shape, rotary=turning))
+    return replace(shape, rotary=rotary(ckpt, size, partial=PARTIAL))
 
 
-def _rg_lru(ckpt: Checkpoint, name: str) -> RgLruMixer:
-    hidden = ckpt.field("hidden_size")
-    width = ckpt.field("lru_width", None) or hidden
+def _mlp(ckpt: Checkpoint, name: str) -> Mlp:
+    hidden, inner = ckpt.field("hidden_size"), ckpt.field("intermediate_size") // 2
+    return replace(gated_mlp(ckpt, name, hidden, inner, bias=True), act="gelu")
+
+
+def _recurrent(ckpt: Checkpoint, name: str) -> RgLruMixer:
+    hidden, width = ckpt.field("hidden_size"), ckpt.field("lru_width", None)
+    width = width or hidden
+    heads = ckpt.field("num_attention_heads")
+    size, gates = width // heads, ("recurrent_gate", "input_gate")
     weight, bias = convolution(
-        ckpt, f"{name}.conv_1d", width, ckpt.field("conv1d_width", 4), bias=True
+        ckpt, f"{name}.conv_1d", width, ckpt.field("conv1d_width"), bias=True
     )
-    param = ckpt.tensor(f"{name}.rg_lru.recurrent_param", (width,))
+    rates = ckpt.tensor(f"{name}.rg_lru.recurrent_param", (width,))
     return RgLruMixer(
         in_proj=side_by_side(
-            *(linear(ckpt, f"{name}.linear_{part}", hidden, width, bias=True) for part in "xy")
+            linear(ckpt, f"{name}.linear_y", hidden, width, bias=True),
+            linear(ckpt, f"{name}.linear_x", hidden, width, bias=True),
         ),
         conv_weight=weight,
         conv_bias=bias,
-        gate_a=_gate(ckpt, f"{name}.rg_lru.recurrent_gate", width),
-        gate_x=_gate(ckpt, f"{name}.rg_lru.input_gate", width),
-        log_a=np.float32(DECAY) * np.logaddexp(param, np.float32(0)),
+        gate_weight=np.stack(
+            [ckpt.tensor(f"{name}.rg_lru.{gate}_weight", (heads, size, size)) for gate in gates]
+        ),
+        gate_bias=np.stack(
+            [ckpt.tensor(f"{name}.rg_lru.{gate}_bias", (heads, size)) for gate in gates]
+        ),
+        log_a=(RATE * np.logaddexp(rates, 0)).astype(np.float32),
         out_proj=linear(ckpt, f"{name}.linear_out", width, hidden, bias=True),
     )
 
 
-def _gate(ckpt: Checkpoint, name: str, width: int) -> BlockLinear:
-    blocks = ckpt.field("num_attention_heads")
-    size = width // blocks
-    (weight,) = ckpt.weights(f"{name}_weight", (1, width, size), stored=(blocks, size, size))
-    return BlockLinear(weight, ckpt.tensor(f"{name}_bias", (blocks, size)).reshape(-1), blocks)
-
-
-def _bfloat16(value: float) -> float:
-    """The nearest number with 8 bits of mantissa."""
+def _bfloat16(value: float) -> Array:
+    """Rounded to the nearest number whose lower 16 bits are zero, ties to even."""
     bits = np.array(value, np.float32).view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
-    return float(rounded.astype(np.uint32).view(np.float32))
+    rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
+    number: Array = (rounded & np.uint32(0xFFFF0000)).view(np.float32)
+    return number
