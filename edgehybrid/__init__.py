@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgehybrid.documents import Document, open_document
     from edgehybrid.errors import EdgehybridError
+    from edgehybrid.runtime.chat import Chat
     from edgehybrid.runtime.model import Model, load
     from edgehybrid.runtime.stream import Stream
     from edgehybrid.tasks.summarize import Point, Progress, Summary, summarize
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Chat",
     "Document",
     "EdgehybridError",
     "Model",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Chat": "edgehybrid.runtime.chat",
     "Document": "edgehybrid.documents",
     "EdgehybridError": "edgehybrid.errors",
     "Model": "edgehybrid.runtime.model",

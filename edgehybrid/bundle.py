@@ -8,6 +8,7 @@ A bundle is a flat folder that the exporter wrote:
     weights.bin            the graphs' large weights (ONNX external data, aligned)
     mixers.safetensors     the mixers' own weights, as the kernels want them
     tokenizer.json
+    chat_template.jinja    how the model wants turns to be written, if it was trained on such
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from typing import Any
 from edgehybrid.errors import BundleDamaged, BundleNotFound, BundleTooNew
 
 FORMAT = 1
-MANIFEST, WEIGHTS, MIXERS, TOKENIZER = (
+MANIFEST, WEIGHTS, MIXERS, TOKENIZER, CHAT_TEMPLATE = (
     "manifest.json",
     "weights.bin",
     "mixers.safetensors",
     "tokenizer.json",
+    "chat_template.jinja",
 )
 DEFAULT = Path(__file__).parent / "bundles" / "reader"
 MAX_MANIFEST_BYTES = 1 << 20

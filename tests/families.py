@@ -105,6 +105,13 @@ KIMI = {
     "mlp_layer_types": ["dense", "sparse", "sparse"],
 }  # fmt: skip
 
+ZAMBA2 = {
+    "intermediate_size": 72, "num_hidden_layers": 4, "num_attention_heads": 4,
+    "layers_block_type": ["linear_attention", "hybrid", "linear_attention", "hybrid"],
+    "mamba_d_state": 16, "mamba_expand": 2, "n_mamba_heads": 6, "mamba_ngroups": 1,
+    "chunk_size": 32, "adapter_rank": 5, "pad_token_id": 0,
+}  # fmt: skip
+
 #: family -> the fields of its tiny base and of three awkward configs.
 CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "llama": (LLAMA, [
@@ -224,6 +231,14 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
          "num_attention_heads": 2, "num_key_value_heads": 2, "v_head_dim": 24,
          "tie_word_embeddings": True, "linear_conv_kernel_dim": 3},
     ]),
+    "zamba2": (ZAMBA2, [
+        {},
+        {"num_mem_blocks": 2, "use_shared_attention_adapter": True, "use_mem_rope": True,
+         "num_hidden_layers": 5,
+         "layers_block_type": ["hybrid", "linear_attention"] + ["hybrid"] * 3},
+        {"add_bias_linear": True, "mamba_ngroups": 2, "time_step_min": 0.05, "n_mamba_heads": 4,
+         "tie_word_embeddings": False, "num_attention_heads": 2},
+    ]),
     "olmo_hybrid": (OLMO, [
         {},
         {"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}, "attention_bias": True,
@@ -282,6 +297,8 @@ def _randomise(last: str, name: str, weight: torch.Tensor) -> None:
         weight.normal_(0, 0.2)
     elif "conv" in name and weight.ndim == 3:
         weight.normal_(0, weight.shape[-1] ** -0.5)
+    elif "adapter" in name:  # small beside what they adapt
+        weight.normal_(0, 0.5 * weight.shape[-1] ** -0.5)
     elif "embed" in name:
         weight.normal_(0, 0.5)
     else:

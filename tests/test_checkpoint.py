@@ -10,7 +10,7 @@ import pytest
 from checkpoints import random_reader
 from safetensors.numpy import load_file, save_file
 
-from edgehybrid_export import CheckpointError
+from edgehybrid_export import CheckpointError, export
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families.rope import rotary
 from edgehybrid_export.tensors import TensorFile
@@ -48,6 +48,21 @@ def test_shards_are_one_checkpoint(source: Path) -> None:
     for name, array in whole.items():
         np.testing.assert_array_equal(ckpt.tensor(name, array.shape), array)
     ckpt.finish()
+
+
+def test_a_head_that_is_said_to_be_the_embedding(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch: edgehybrid[test]")
+    from families import random_model, save
+
+    source = save(random_model("llama", tie_word_embeddings=True), tmp_path / "source")
+    tensors = load_file(source / NAME)
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].copy()
+    save_file(tensors, source / NAME)
+    export(source, tmp_path / "bundle", weights="float32")
+    tensors["lm_head.weight"][7] += 1
+    save_file(tensors, source / NAME)
+    with pytest.raises(CheckpointError, match=r"lm_head\.weight differs from the embedding"):
+        export(source, tmp_path / "other")
 
 
 def test_a_missing_shard(source: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_reader_does_not_write(bundles: dict[str, Path]) -> None:
 
 def test_a_language_model_does_not_score(model: edgehybrid.Model) -> None:
     with pytest.raises(RequestError, match="not a reader"):
-        edgehybrid.summarize(edgehybrid.Document.from_text("A sentence."), model=model)
+        model.sentence_head  # noqa: B018
 
 
 def test_reset_forgets_the_text(model: edgehybrid.Model) -> None:

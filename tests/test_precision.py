@@ -12,7 +12,14 @@ from checkpoints import random_reader
 from edgehybrid_export import export
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.precision import parse_precisions
-from edgehybrid_export.weights import of_array, pick, side_by_side, times, transposed
+from edgehybrid_export.weights import (
+    block_diagonal,
+    of_array,
+    pick,
+    side_by_side,
+    times,
+    transposed,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +87,15 @@ def test_matrices_are_what_was_done_to_them() -> None:
     np.testing.assert_array_equal(transposed(joined).rows(1, 3), wanted.T[1:3])
     factors = np.arange(11, dtype=np.float32)
     np.testing.assert_array_equal(times(joined, factors).rows(2, 5), (wanted.T * factors).T[2:5])
+
+
+def test_blocks_on_the_diagonal() -> None:
+    a, b = np.ones((2, 3), np.float32), np.full((3, 1), 2, np.float32)
+    wanted = np.zeros((5, 4), np.float32)
+    wanted[:2, :3], wanted[2:, 3:] = a, b
+    both = block_diagonal(of_array(a), of_array(b))
+    np.testing.assert_array_equal(both.array(), wanted)
+    np.testing.assert_array_equal(both.rows(1, 3), wanted[1:3])
 
 
 def test_equal_matrices_have_equal_keys() -> None:

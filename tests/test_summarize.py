@@ -97,6 +97,8 @@ def test_bad_requests(tmp_path: Path, model: edgehybrid.Model) -> None:
     path = _write(tmp_path, "a.txt", STORY)
     with pytest.raises(RequestError, match="words is 0"):
         edgehybrid.summarize(path, words=0, model=model)
+    with pytest.raises(RequestError, match=r"seed is 1, but .* is a reader"):
+        edgehybrid.summarize(path, seed=1, model=model)
     with pytest.raises(NotFound, match=r"nothing\.pdf"):
         edgehybrid.summarize(tmp_path / "nothing.pdf", model=model)
     with pytest.raises(EmptyFile):
@@ -136,7 +138,7 @@ def test_json_has_the_promised_shape(tmp_path: Path, model: edgehybrid.Model) ->
 
     summary = edgehybrid.summarize(_write(tmp_path, "a.txt", STORY), points=1, model=model)
     told = json.loads(render(summary, Format.json))
-    assert set(told) == {"summary", "points", "document", "model", "stats"}
+    assert set(told) == {"summary", "written", "points", "document", "model", "stats"}
     assert set(told["points"][0]) == {"text", "page", "score"}
     assert {"pages", "words", "tokens", "pages_without_text"} <= set(told["document"])
     assert {

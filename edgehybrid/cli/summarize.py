@@ -6,7 +6,7 @@ import enum
 import re
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edgehybrid.documents import Document
-    from edgehybrid.tasks.summarize import Summary
+    from edgehybrid.tasks.summarize import Stats, Summary
 
 
 class Format(str, enum.Enum):
@@ -39,8 +39,14 @@ def summarize(
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,
     budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Write at most so many tokens.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For the same text again.")] = None,
 ) -> None:
     """Print the most important sentences of FILE, verbatim, each with its page.
+
+    With a language model as --model, print what it writes after reading all of FILE. The last
+    three options are for this.
 
     Examples:
 
@@ -49,11 +55,14 @@ def summarize(
       edgehybrid summarize report.pdf --points 5 --format markdown
 
       pdftotext report.pdf - | edgehybrid summarize - --words 100
+
+      edgehybrid summarize report.pdf --model granite-350m-int8 --words 150
     """
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.summarize import summarize as run
 
-    with _source(file) as source, progress_bar() as progress:
+    with _source(file) as source, ExitStack() as bar:
+        printer = _Printer(_heading(file, format), bar)
         summary = run(
             source,
             words=words,
@@ -63,10 +72,40 @@ def summarize(
             damaged=damaged,
             model=model,
             budget=budget,
-            progress=progress,
+            progress=bar.enter_context(progress_bar()),
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+            show=None if format is Format.json else printer.show,
         )
-    typer.echo(render(summary, format))
+    typer.echo("" if printer.began else render(summary, format))
     _warn(summary)
+    if summary.written is not None:
+        _tell_tokens(summary.stats, max_tokens)
+
+
+class _Printer:
+    """Prints what a language model writes, as it comes; the progress bar goes first."""
+
+    def __init__(self, heading: str, bar: ExitStack) -> None:
+        self._heading, self._bar, self.began = heading, bar, False
+
+    def show(self, piece: str) -> None:
+        """Print `piece`."""
+        if not self.began:
+            piece = piece.lstrip()
+            if not piece:
+                return
+            piece = self._heading + piece
+        self._bar.close()
+        self.began = True
+        typer.echo(piece, nl=False)
+        sys.stdout.flush()
+
+
+def _heading(file: str, format: Format) -> str:
+    name = "standard input" if file == "-" else Path(file).name
+    return f"# {name}\n\n" if format is Format.markdown else ""
 
 
 def render(summary: Summary, format: Format) -> str:
@@ -77,7 +116,11 @@ def render(summary: Summary, format: Format) -> str:
         return json.dumps(as_json(summary), ensure_ascii=False, indent=2)
     if format is Format.markdown:
         lines = [f"# {summary.document}", ""]
+        if summary.written is not None:
+            return "\n".join([*lines, summary.written])
         return "\n".join(lines + [f"- {p.text} *(p. {p.page})*" for p in summary.points])
+    if summary.written is not None:
+        return summary.written
     return "\n".join(f"[p. {p.page}] {p.text}" for p in summary.points)
 
 
@@ -86,6 +129,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
     stats = summary.stats
     return {
         "summary": summary.text,
+        "written": summary.written is not None,
         "points": [{"text": p.text, "page": p.page, "score": p.score} for p in summary.points],
         "document": {
             "name": summary.document,
@@ -103,6 +147,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "state_bytes": stats.state_bytes,
             "kv_tokens_kept": stats.kv_tokens_kept,
             "kv_tokens_seen": stats.kv_tokens_seen,
+            "tokens_written": stats.tokens_written,
         },
     }
 
@@ -151,3 +196,22 @@ def _warn(summary: Summary) -> None:
             typer.echo(
                 f"edgehybrid: {len(numbers)} of {stats.pages} pages {what}: {shown}", err=True
             )
+
+
+def _tell_tokens(stats: Stats, max_tokens: int | None) -> None:
+    """Say on stderr what a language model has read and keeps, and whether it was cut off."""
+    from edgehybrid.tasks.write import MAX_TOKENS
+
+    kept, seen = stats.kv_tokens_kept, stats.kv_tokens_seen
+    grows = " (all: memory grows with the document; --budget N keeps N)" if kept == seen else ""
+    typer.echo(
+        f"edgehybrid: {stats.tokens:,} tokens read, {stats.tokens_written:,} written; "
+        f"{kept:,} are kept in the KV cache{grows}",
+        err=True,
+    )
+    if stats.tokens_written >= (max_tokens or MAX_TOKENS):
+        typer.echo(
+            f"edgehybrid: the summary was cut off after {stats.tokens_written:,} tokens: "
+            "allow more with --max-tokens",
+            err=True,
+        )

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.runtime.workspace import Workspace
 from edgehybrid_kernels import Kernels, compile_all, is_compiled, load_kernels
+
+if TYPE_CHECKING:
+    from edgehybrid.runtime.chat import Chat
 
 Array = NDArray[np.float32]
 log = logging.getLogger("edgehybrid")
@@ -61,6 +64,8 @@ class Model:
         self.hidden_size, self.vocab_size = int(fields["hidden_size"]), int(fields["vocab_size"])
         self._step_costs = [float(cost) for cost in fields["step_costs"]]
         self.tokenizer = Tokenizer.from_file(str(bundle.file(TOKENIZER)))
+        self.tokenizer.no_truncation()  # some files carry the limits of a training run
+        self.tokenizer.no_padding()
         self.mixers = load_mixers(bundle)
         count = len(self.mixers) + 1
         self.segments = [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
@@ -110,6 +115,20 @@ class Model:
         if budget is not None and not 0 <= budget <= 1 << 20:
             raise RequestError(f"budget {budget} is not in 0..{1 << 20} tokens")
         return Stream(self, [mixer.alloc(budget) for mixer in self.mixers])
+
+    def chat(self, *, system: str | None = None, budget: int | None = None) -> Chat:
+        """A new conversation in the model's own chat template.
+
+        Args:
+            system: what the model is told before the first turn.
+            budget: see `stream`.
+
+        Raises:
+            RequestError: the bundle has no template or is a reader, or the budget is out of range.
+        """
+        from edgehybrid.runtime.chat import Chat
+
+        return Chat(self, system=system, budget=budget)
 
 
 def load(

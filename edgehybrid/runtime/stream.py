@@ -44,6 +44,11 @@ class Stream:
         return sum(cache.nbytes for cache in self._all_caches())
 
     @property
+    def is_broken(self) -> bool:
+        """Whether a feed did not finish, so that only `reset` is of use."""
+        return self._broken
+
+    @property
     def kv_tokens(self) -> int:
         """Tokens in the KV cache now, per KV head: the most of any attention layer."""
         return max(map(kept_tokens, self.caches), default=0)

@@ -35,6 +35,9 @@ class Workspace:
             return shared.setdefault((name, array.shape), array)
 
         residual = [np.zeros((chunk, hidden), dtype=np.float32) for _ in range(2)]
+        kept: Buffers = {}
+        if "embedded" in segments[0].outputs:
+            kept["embedded"] = np.zeros((chunk, hidden), dtype=np.float32)
         self.mixing = [
             {name: share(name, array) for name, array in mixer.buffers(chunk).items()}
             for mixer in mixers
@@ -47,6 +50,7 @@ class Workspace:
                 "positions": self.positions,
                 "h": residual[i % 2],
                 "present_h": residual[1 - i % 2],
+                **kept,
             }
             ties.update(self.mixing[i] if i < len(mixers) else {})
             ties.update({"y": self.mixed[i - 1]} if i else {})

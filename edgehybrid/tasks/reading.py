@@ -58,7 +58,7 @@ def read(
     if isinstance(source, Document):
         total, sentences = len(source.pages), _from_document(source, reading)
     else:
-        total, sentences = source.page_count, iter_sentences(_count(source, reading))
+        total, sentences = source.page_count, iter_sentences(counted(source, reading))
     for batch in _batches(sentences):
         ids, _ = encode(tokenizer, batch)
         parts.append(stream.feed(ids).astype(np.float16))
@@ -85,7 +85,8 @@ def _batches(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
         yield batch
 
 
-def _count(pages: Iterable[PageText], reading: Reading) -> Iterator[PageText]:
+def counted(pages: Iterable[PageText], reading: Reading) -> Iterator[PageText]:
+    """`pages` as they come, taken note of in `reading`."""
     for page in pages:
         reading.pages += 1
         reading.words += sum(count_words(block.text) for block in page.blocks)

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 import edgehybrid
 from edgehybrid.bundle import FORMAT, Bundle
+from edgehybrid_export.chat import describe_prompt, write_template
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.families import read_model
@@ -107,6 +108,7 @@ def _build(
     )
     tokenizer = source.folder / "tokenizer.json"
     parts = write_files(folder, graphs, store, mixer_tensors(spec), tokenizer)
+    write_template(source.folder, folder)
     manifest = _manifest(found, source, spec, precisions) | {"parts": parts}
     manifest["files"] = fingerprints(folder)
     manifest["loss"] = validate(spec, Bundle(folder, manifest), precisions, text)
@@ -176,4 +178,5 @@ def _manifest(
         "layers": [describe_layer(layer) for layer in spec.layers],
         "router": describe_router(spec),
         "head": describe_head(spec.head),
+        "prompt": describe_prompt(source.folder),
     }

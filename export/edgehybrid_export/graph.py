@@ -123,9 +123,9 @@ class Graph:
     def silu(self, x: str) -> str:
         return self.node("Mul", x, self.node("Sigmoid", x))
 
-    def gelu(self, x: str) -> str:
-        """GELU in its tanh form."""
-        return self.node("Gelu", x, approximate="tanh")
+    def gelu(self, x: str, *, tanh: bool) -> str:
+        """GELU, exactly or in its tanh form."""
+        return self.node("Gelu", x, approximate="tanh" if tanh else "none")
 
     def write(self, folder: Path) -> None:
         """Write the finished model, checked by shape inference, to `folder`."""

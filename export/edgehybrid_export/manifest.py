@@ -131,6 +131,7 @@ def _describe_ssd(mixer: SsdMixer) -> dict[str, Any]:
 
 def _after_cost(layer: Layer) -> int:
     cost = sum(mixer.out_proj.weight.size for mixer in layer.mixers)
+    cost += layer.aside.weight.size if layer.aside else 0
     if isinstance(layer.mlp, Experts):
         used = layer.mlp.top_k * _mlp_cost(layer.mlp.experts[0])
         cost += used + (_mlp_cost(layer.mlp.shared) if layer.mlp.shared else 0)

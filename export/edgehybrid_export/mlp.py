@@ -41,7 +41,9 @@ def _act(graph: Graph, x: str, act: str) -> str:
     if act == "relu2":
         positive = graph.node("Relu", x)
         return graph.node("Mul", positive, positive)
-    return graph.gelu(x) if act == "gelu" else graph.silu(x)
+    if act == "silu":
+        return graph.silu(x)
+    return graph.gelu(x, tanh=act == "gelu_tanh")
 
 
 def _mixture(graph: Graph, x: str, ready: Scaled, mlp: Experts, precision: Precision) -> str:

@@ -5,6 +5,7 @@ Layer by layer, each weight read when it is needed: in the memory of the largest
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ from edgehybrid_export.reference_mixers import apply, gelu, mix, normed, sigmoid
 from edgehybrid_export.spec import (
     Experts,
     Layer,
+    Linear,
     LogitsHead,
     Mlp,
     ModelSpec,
@@ -21,15 +23,22 @@ from edgehybrid_export.spec import (
 from edgehybrid_export.weights import Array
 from edgehybrid_kernels import Kernels, load_kernels
 
+_erf = np.vectorize(math.erf, otypes=[np.float32])
+
 
 def residuals(spec: ModelSpec, ids: NDArray[np.int32]) -> Iterator[Array]:
     """Residual stream (T, hidden) before the first layer and after each layer."""
     kernels = load_kernels("numpy")
     rows = [spec.embedding.rows(int(i), int(i) + 1) for i in ids]
-    h: Array = np.concatenate(rows) * np.float32(spec.embedding_multiplier)
+    embedded: Array = np.concatenate(rows) * np.float32(spec.embedding_multiplier)
+    h, aside = embedded, np.zeros_like(embedded)
     yield h
     for layer in spec.layers:
-        h = _layer(kernels, layer, h)
+        read = np.concatenate([h, embedded], axis=-1) if layer.joined else h + aside
+        if layer.aside:
+            aside = _aside(kernels, layer, layer.aside, read)
+        else:
+            h, aside = _layer(kernels, layer, h, read), np.zeros_like(aside)
         yield h
 
 
@@ -42,13 +51,20 @@ def logits(head: LogitsHead, h: Array) -> Array:
     return capped
 
 
-def _layer(kernels: Kernels, layer: Layer, h: Array) -> Array:
-    x = normed(layer.norm, h)
+def _layer(kernels: Kernels, layer: Layer, h: Array, read: Array) -> Array:
+    x = normed(layer.norm, read)
     for mixer in layer.mixers:
         h = h + normed(layer.post_norm, apply(mixer.out_proj, mix(kernels, mixer, x)))
     if layer.mlp is None:
         return h
     return h + normed(layer.mlp_post_norm, _feed_forward(layer.mlp, normed(layer.mlp_norm, h)))
+
+
+def _aside(kernels: Kernels, layer: Layer, aside: Linear, read: Array) -> Array:
+    (mixer,) = layer.mixers
+    y = apply(mixer.out_proj, mix(kernels, mixer, normed(layer.norm, read)))
+    y = normed(layer.mlp_norm, y)
+    return apply(aside, y if layer.mlp is None else _feed_forward(layer.mlp, y))
 
 
 def _feed_forward(mlp: Mlp | Experts, x: Array) -> Array:
@@ -83,7 +99,14 @@ def _mlp(mlp: Mlp, x: Array) -> Array:
 def _act(name: str, x: Array) -> Array:
     if name == "relu2":
         return np.square(np.maximum(x, 0))
-    return silu(x) if name == "silu" else gelu(x)
+    if name == "silu":
+        return silu(x)
+    return gelu(x) if name == "gelu_tanh" else _exact_gelu(x)
+
+
+def _exact_gelu(x: Array) -> Array:
+    y: Array = np.float32(0.5) * x * (1 + _erf(x * np.float32(0.5**0.5)))
+    return y
 
 
 def _choice(mlp: Experts, x: Array) -> tuple[Array, NDArray[np.int64]]:

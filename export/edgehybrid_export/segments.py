@@ -5,7 +5,8 @@
     segment.L     h, y of the last mixer -> h
 
 h (T, hidden) is the residual stream, y (T, width) what a mixer gives; parallel mixers give theirs
-side by side. positions (T,) are read where a mixer's keys are rotated.
+side by side. positions (T,) are read where a mixer's keys are rotated, embedded (T, hidden), which
+segment.0 gives, where a layer reads it beside h.
 """
 
 from __future__ import annotations
@@ -35,15 +36,21 @@ from edgehybrid_export.store import WeightStore
 
 def segments(spec: ModelSpec, precisions: Precisions, store: WeightStore) -> Iterator[Graph]:
     """The graphs `segment.0` to `segment.L`, for L layers."""
+    joined, size = any(layer.joined for layer in spec.layers), spec.hidden_size
     for i in range(len(spec.layers) + 1):
-        graph = Graph(f"segment.{i}", store)
+        graph, read = Graph(f"segment.{i}", store), ""
         if i == 0:
             h = _embed(graph, spec, precisions)
+            if joined:
+                graph.output(h, "embedded", ["T", size])
         else:
-            h = _after_mixer(graph, spec.layers[i - 1], spec.hidden_size, precisions.body)
-        graph.output(h, "present_h", ["T", spec.hidden_size])
+            h, read = _after_mixer(graph, spec.layers[i - 1], size, precisions.body)
+        graph.output(h, "present_h", ["T", size])
         if i < len(spec.layers):
-            _before_mixer(graph, h, spec.layers[i], precisions.body)
+            if spec.layers[i].joined:
+                embedded = graph.input("embedded", ["T", size]) if i else h
+                read = graph.node("Concat", h, embedded, axis=-1)
+            _before_mixer(graph, read or h, spec.layers[i], precisions.body)
         yield graph
 
 
@@ -56,23 +63,31 @@ def _embed(graph: Graph, spec: ModelSpec, precisions: Precisions) -> str:
     return graph.node("Mul", h, graph.constant(float(spec.embedding_multiplier), "multiplier"))
 
 
-def _after_mixer(graph: Graph, layer: Layer, hidden: int, precision: Precision) -> str:
+def _after_mixer(graph: Graph, layer: Layer, hidden: int, precision: Precision) -> tuple[str, str]:
+    """The residual stream after a layer, and what the next one reads of it: "" if just that."""
     h = graph.input("h", ["T", hidden])
     widths = [mixer.width for mixer in layer.mixers]
     y = graph.input("y", ["T", sum(widths)])
     parts = graph.split(y, widths) if len(widths) > 1 else [y]
-    for part, mixer in zip(parts, layer.mixers, strict=True):
-        projected = linear(graph, scaled(graph, part, precision), mixer.out_proj, precision)
+    mixed = [
+        linear(graph, scaled(graph, part, precision), mixer.out_proj, precision)
+        for part, mixer in zip(parts, layer.mixers, strict=True)
+    ]
+    if layer.aside:
+        x = graph.normed(mixed[0], layer.mlp_norm)
+        x = x if layer.mlp is None else feed_forward(graph, x, layer.mlp, precision)
+        aside = linear(graph, scaled(graph, x, precision), layer.aside, precision)
+        return h, graph.node("Add", h, aside)
+    for projected in mixed:
         h = graph.node("Add", h, graph.normed(projected, layer.post_norm))
-    if layer.mlp is None:
-        return h
-    x = graph.normed(h, layer.mlp_norm)
-    y = feed_forward(graph, x, layer.mlp, precision)
-    return graph.node("Add", h, graph.normed(y, layer.mlp_post_norm))
+    if layer.mlp is not None:
+        y = feed_forward(graph, graph.normed(h, layer.mlp_norm), layer.mlp, precision)
+        h = graph.node("Add", h, graph.normed(y, layer.mlp_post_norm))
+    return h, ""
 
 
-def _before_mixer(graph: Graph, h: str, layer: Layer, precision: Precision) -> None:
-    x = graph.normed(h, layer.norm)
+def _before_mixer(graph: Graph, read: str, layer: Layer, precision: Precision) -> None:
+    x = graph.normed(read, layer.norm)
     ready = scaled(graph, x, precision)
     for mixer in layer.mixers:
         if isinstance(mixer, AttentionMixer):

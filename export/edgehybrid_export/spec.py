@@ -243,7 +243,7 @@ class ParallelMixer:
 class Mlp:
     """down(act(gate) * up), gate and up side by side; ungated: down(act(up)).
 
-    act is "silu", "gelu" (its tanh form) or "relu2" (relu(x) ** 2).
+    act is "silu", "gelu", "gelu_tanh" (its tanh form) or "relu2" (relu(x) ** 2).
     """
 
     gate_up: Linear
@@ -283,6 +283,8 @@ class Layer:
     """h + mixer(norm(h)), then h + mlp(mlp_norm(h)) where there is an MLP.
 
     Each norm may be missing, or stand after instead: h + post_norm(mixer(h)).
+    A `joined` layer reads h and the embedding side by side. With `aside`, nothing is added to h:
+    aside(mlp(mlp_norm(mixer(norm(...))))) goes into what the next layer reads, and only there.
     """
 
     norm: Norm | None
@@ -291,6 +293,8 @@ class Layer:
     mlp: Mlp | Experts | None = None
     post_norm: Norm | None = None
     mlp_post_norm: Norm | None = None
+    joined: bool = False
+    aside: Linear | None = None
 
     @property
     def mixers(self) -> tuple[OneMixer, ...]:

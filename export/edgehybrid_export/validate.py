@@ -96,6 +96,8 @@ def _layers(bundle: Bundle) -> Iterator[Callable[[Feeds], None]]:
             outputs = segment.run({name: feeds[name] for name in segment.inputs})
             made = dict(zip(segment.outputs, outputs, strict=True))
             feeds["h"] = made.pop("present_h")
+            if "embedded" in made:
+                feeds["embedded"] = made.pop("embedded")
             if mixer is not None:
                 length = len(feeds["ids"])
                 buffers = mixer.buffers(length) | made

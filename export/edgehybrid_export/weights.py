@@ -107,6 +107,24 @@ def pick(weight: Weight, order: NDArray[np.int64]) -> Weight:
     return Weight(shape, rows, ("pick", weight.key, order.tobytes()))
 
 
+def block_diagonal(*parts: Weight) -> Weight:
+    """The outputs of `parts` in their order, each of inputs of its own, side by side too."""
+    rows_at = np.cumsum([0, *(part.outputs for part in parts)])
+    columns_at = np.cumsum([0, *(part.inputs for part in parts)])
+
+    def rows(begin: int, end: int) -> Array:
+        found = np.zeros((end - begin, int(columns_at[-1])), np.float32)
+        for part, row, column in zip(parts, map(int, rows_at), map(int, columns_at), strict=False):
+            first, last = max(begin, row), min(end, row + part.outputs)
+            if first < last:
+                place = slice(first - begin, last - begin), slice(column, column + part.inputs)
+                found[place] = part.rows(first - row, last - row)
+        return found
+
+    shape = int(rows_at[-1]), int(columns_at[-1])
+    return Weight(shape, rows, ("block_diagonal", *(part.key for part in parts)))
+
+
 def transposed(weight: Weight) -> Weight:
     """(inputs, outputs): reads all of `weight` for each piece, so for small matrices."""
 

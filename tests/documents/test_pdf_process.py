@@ -121,7 +121,7 @@ def test_nonsense_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.skipif(os.name != "posix", reason="signals and memory limits are tested on POSIX")
 def test_the_child_limits_its_memory() -> None:
     code = (
-        "from edgehybrid.documents.pdf.limits import limit_memory\n"
+        "from edgehybrid.limits import limit_memory\n"
         "limit_memory(64 << 20)\n"
         "try:\n    bytearray(200 << 20)\n"
         "except MemoryError:\n    print('refused')\n"

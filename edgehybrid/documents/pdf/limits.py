@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
+
+from edgehybrid.limits import limit_processor
 
 #: Memory for data, in bytes. Measured: 26 to 31 MiB for files of 15 to 193 pages.
 MEMORY = 400 << 20
@@ -13,31 +14,9 @@ MEMORY = 400 << 20
 FILE_SECONDS, PAGE_SECONDS = 120, 5
 
 
-def limit_memory(size: int = MEMORY) -> None:
-    """Let allocations fail beyond `size` bytes of data; no effect on Windows and macOS."""
-    _limit("RLIMIT_DATA", size)
-    _limit("RLIMIT_CORE", 0)
-
-
 def limit_time(pages: int) -> None:
     """Let the system end this process when it has used the processor for too long."""
-    _limit("RLIMIT_CPU", FILE_SECONDS + PAGE_SECONDS * pages)
-
-
-def _limit(what: str, value: int) -> None:
-    if sys.platform == "win32":
-        return
-    import resource
-
-    kind = getattr(resource, what, None)
-    if kind is None:
-        return
-    _, hard = resource.getrlimit(kind)
-    ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    try:
-        resource.setrlimit(kind, (ceiling, hard))
-    except (ValueError, OSError):
-        return  # a system that names a limit but does not let it be set, such as macOS
+    limit_processor(FILE_SECONDS + PAGE_SECONDS * pages)
 
 
 def end_with_parent() -> None:

@@ -13,15 +13,16 @@ import os
 import sys
 from collections.abc import Sequence
 
-from edgehybrid.documents.pdf.limits import end_with_parent, limit_memory, limit_time
+from edgehybrid.documents.pdf.limits import MEMORY, end_with_parent, limit_time
 from edgehybrid.documents.pdf.reader import Header, Order, read_order
 from edgehybrid.documents.pdf.wire import End, Message, Reading, encode
 from edgehybrid.errors import DocumentError, DocumentTooLarge, RequestError
+from edgehybrid.limits import limit_memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the file that `arguments` name; return the exit code: 0, or 2 if it cannot be read."""
-    limit_memory()
+    limit_memory(MEMORY)
     order = _order(arguments)
     end_with_parent()
     try:

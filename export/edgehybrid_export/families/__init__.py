@@ -25,6 +25,7 @@ from edgehybrid_export.families import (
     qwen3_next,
     reader,
     recurrent_gemma,
+    zamba2,
 )
 from edgehybrid_export.spec import ModelSpec
 
@@ -48,6 +49,7 @@ FAMILIES: dict[str, Callable[[Checkpoint], ModelSpec]] = {
     "qwen3_5_text": qwen3_5.read,
     "qwen3_next": qwen3_next.read,
     "recurrent_gemma": recurrent_gemma.read,
+    "zamba2": zamba2.read,
 }
 
 

@@ -44,7 +44,8 @@ def read(ckpt: Checkpoint) -> ModelSpec:
     ckpt.expect("attention_bias", False)
     ckpt.expect("moe_router_activation_func", "sigmoid")
     ckpt.expect("mla_use_nope", True)
-    ckpt.ignore("rope_theta", "rope_scaling", "rope_parameters", "head_dim", "model_max_length")
+    ckpt.ignore("rope_theta", "rope_scaling", "rope_parameters", "head_dim", "qk_head_dim")
+    ckpt.ignore("model_max_length", "num_key_value_groups", "topk_group")
     ckpt.ignore("pretraining_tp", "use_grouped_topk", "moe_layer_freq", "topk_method")
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
     table = embedding(ckpt, "model.embed_tokens")
@@ -61,7 +62,8 @@ def read(ckpt: Checkpoint) -> ModelSpec:
             )
         )
     final = norm(ckpt, "model.norm", hidden, eps)
-    tied = bool(ckpt.field("tie_word_embeddings", False))
+    ckpt.ignore("tie_word_embeddings")  # so does the original
+    tied = not ckpt.has("lm_head.weight")
     return ModelSpec(table, tuple(layers), logits_head(ckpt, table, final, tied=tied))
 
 

@@ -90,6 +90,7 @@ class AttentionShape:
     rotary: Rotary | None = None
     window: int | None = None
     out: str = "o_proj"
+    out_size: int | None = None  # of the result; as `hidden` if None
     head_norms: tuple[str, str] | None = None
     whole_norms: bool = False  # one norm over all heads together
     eps: float = 1e-6
@@ -127,7 +128,7 @@ def attention(ckpt: Checkpoint, prefix: str, shape: AttentionShape) -> Attention
         qkv=side_by_side(*qkv),
         router=None,
         out_proj=linear(
-            ckpt, f"{prefix}.{shape.out}", widths[0], shape.hidden,
+            ckpt, f"{prefix}.{shape.out}", widths[0], shape.out_size or shape.hidden,
             bias=shape.out_bias, times=shape.times[3],
         ),
         n_heads=shape.heads,
@@ -226,14 +227,30 @@ def logits_head(
     scale: float = 1.0,
     softcap: float | None = None,
 ) -> LogitsHead:
-    """`lm_head`, or the embedding `table` again where the two are tied."""
+    """`lm_head`, or the embedding `table` again where the two are tied.
+
+    Raises:
+        CheckpointError: they are said to be tied, but both are stored and differ.
+    """
     if tied:
-        ckpt.skip("lm_head.weight")
+        _check_copy(ckpt, "lm_head.weight", table)
         project = Linear(table)
     else:
         project = linear(ckpt, "lm_head", table.inputs, table.outputs)
     stops = _stop_tokens(ckpt, table.outputs)
     return LogitsHead(final_norm, project, float(scale), softcap, stops)
+
+
+def _check_copy(ckpt: Checkpoint, name: str, table: Weight) -> None:
+    if not ckpt.has(name):
+        return
+    copy = ckpt.weight(name, table.shape)
+    for where, block in copy.blocks():
+        if not np.array_equal(block, table.rows(where.start, where.stop)):
+            raise CheckpointError(
+                f"tie_word_embeddings is true, but {name} differs from the embedding near row "
+                f"{where.start}: set it to false if {name} is meant"
+            )
 
 
 def limits(ckpt: Checkpoint, name: str = "time_step_limit") -> tuple[float, float]:

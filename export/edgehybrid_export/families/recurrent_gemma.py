@@ -83,7 +83,7 @@ def _attention_shape(ckpt: Checkpoint) -> AttentionShape:
 
 def _mlp(ckpt: Checkpoint, name: str) -> Mlp:
     hidden, inner = ckpt.field("hidden_size"), ckpt.field("intermediate_size") // 2
-    return replace(gated_mlp(ckpt, name, hidden, inner, bias=True), act="gelu")
+    return replace(gated_mlp(ckpt, name, hidden, inner, bias=True), act="gelu_tanh")
 
 
 def _recurrent(ckpt: Checkpoint, name: str) -> RgLruMixer:
