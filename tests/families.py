@@ -156,11 +156,13 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {},
         {"use_bias": True, "state_size": 5, "tie_word_embeddings": False, "conv_kernel": 3},
         {"use_conv_bias": False, "expand": 3, "time_step_rank": "auto", "num_hidden_layers": 3},
+        {"intermediate_size": 80, "time_step_rank": 1},
     ]),
     "falcon_mamba": (MAMBA1, [
         {},
         {"use_bias": True, "state_size": 5, "mixer_rms_eps": 1e-3, "time_step_rank": 7},
         {"use_conv_bias": False, "expand": 3, "tie_word_embeddings": False},
+        {"expand": 16, "intermediate_size": 80, "mixer_rms_eps": 1e-2},
     ]),
     "jamba": (JAMBA, [
         {},
@@ -177,6 +179,10 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         {"attention_window_size": 300, "num_attention_heads": 3, "num_hidden_layers": 4,
          "tie_word_embeddings": False, "rope_parameters": {"rope_type": "default",
          "rope_theta": 5e4, "partial_rotary_factor": 0.5}},
+        {"block_types": ["attention", "recurrent"], "num_hidden_layers": 5,
+         "attention_window_size": 1},
+        {"lru_width": 60, "num_attention_heads": 3, "num_key_value_heads": 3,
+         "attention_window_size": 256},
     ]),
     "falcon_h1": (FALCON, [
         {},
@@ -281,8 +287,10 @@ def random_model(family: str, **fields: Any) -> transformers.PreTrainedModel:
 def _randomise(last: str, name: str, weight: torch.Tensor) -> None:
     if last == "A_log":
         weight.uniform_(0, 2.5)
-    elif last == "dt_bias":
+    elif last == "dt_bias" or name.endswith("dt_proj.bias"):
         weight.uniform_(-4, 0)
+    elif last == "recurrent_param":
+        weight.uniform_(-7, -1)  # long memories
     elif last == "D" or "norm" in name:
         weight.normal_(1, 0.2)
     elif last == "bias":

@@ -23,7 +23,16 @@ PROMPT = np.random.default_rng(5).integers(0, 256, 40)
 
 @pytest.fixture(
     scope="module",
-    params=["granitemoehybrid", "falcon_h1", "lfm2", "qwen3", "qwen3_5_text", "jamba", "mamba"],
+    params=[
+        "granitemoehybrid",
+        "falcon_h1",
+        "lfm2",
+        "qwen3",
+        "qwen3_5_text",
+        "jamba",
+        "mamba",
+        "recurrent_gemma",
+    ],
 )
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp(request.param)

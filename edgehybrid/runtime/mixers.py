@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -137,7 +139,9 @@ class Parallel:
             begin += part.width
 
 
-def make_mixer(layer: dict[str, Any], weights: dict[str, Array], graph: Path) -> Mixer:
+def make_mixer(
+    layer: dict[str, Any], weights: dict[str, Array], graph: Callable[[], Path]
+) -> Mixer:
     """The mixer that one entry of the manifest's `layers` describes; `graph` is its inner one."""
     fields = dict(layer)
     kind = fields.pop("mixer", None)
@@ -150,9 +154,9 @@ def make_mixer(layer: dict[str, Any], weights: dict[str, Array], graph: Path) ->
     if kind == "attention":
         return Attention(**fields)
     if kind == "selective":
-        return Selective(**fields, weights=weights, graph=graph)
+        return Selective(**fields, weights=weights, graph=graph())
     if kind == "rg_lru":
-        return RgLru(**fields, weights=weights, graph=graph)
+        return RgLru(**fields, weights=weights, graph=graph())
     if kind == "parallel":
         return Parallel(
             tuple(
@@ -169,7 +173,7 @@ def load_mixers(bundle: Bundle) -> list[Mixer]:
     layers: list[dict[str, Any]] = bundle.manifest["layers"]
     tensors = load_file(bundle.file(MIXERS))
     return [
-        make_mixer(layer, _under(f"layers.{i}.", tensors), bundle.folder / f"inner.{i}.onnx")
+        make_mixer(layer, _under(f"layers.{i}.", tensors), partial(bundle.file, f"inner.{i}.onnx"))
         for i, layer in enumerate(layers)
     ]
 
