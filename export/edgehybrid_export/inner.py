@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from edgehybrid_export.graph import Graph
 from edgehybrid_export.linear import linear, scaled
 from edgehybrid_export.mixer_spec import RgLruMixer, SelectiveMixer
-from edgehybrid_export.precision import Precision
+from edgehybrid_export.precision import KNOWN, Precision
 from edgehybrid_export.spec import ModelSpec
 from edgehybrid_export.store import WeightStore
 
@@ -30,6 +30,8 @@ def inner_graphs(spec: ModelSpec, precision: Precision, store: WeightStore) -> I
 
 
 def _selective(graph: Graph, mixer: SelectiveMixer, precision: Precision) -> None:
+    """At least int8: steps, B and C are multiplied with one another; these matrices are small."""
+    precision = KNOWN["int8"] if precision.kind == "int4" else precision
     x = graph.input("convolved", ["T", mixer.width])
     projected = linear(graph, scaled(graph, x, precision), mixer.x_proj, precision)
     rank, states = mixer.dt_proj.weight.inputs, mixer.d_state
