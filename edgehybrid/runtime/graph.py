@@ -43,7 +43,7 @@ class Segment:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own exceptions have no common base
-            raise BundleDamaged(f"{path} cannot be loaded: {_first_line(error)}") from error
+            raise BundleDamaged(_why(path, error)) from error
         self.outputs = tuple(o.name for o in self._session.get_outputs())
         self.inputs = tuple(i.name for i in self._session.get_inputs())
 
@@ -66,5 +66,11 @@ class Segment:
         return list(self._session.run(None, feeds))
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+def _why(path: Path, error: Exception) -> str:
+    line = str(error).strip().splitlines()[0][:200]
+    if "NOT_IMPLEMENTED" in line:
+        return (
+            f"{path} needs a later onnxruntime than {ort.__version__} (the last one for Python "
+            f"3.10 is 1.23): {line}"
+        )
+    return f"{path} cannot be loaded: {line}"
