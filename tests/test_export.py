@@ -14,6 +14,7 @@ from edgehybrid.bundle import open_bundle
 from edgehybrid_export import CheckpointError, ExportError, export
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families import read_model
+from edgehybrid_export.licence import licence_of
 from edgehybrid_export.quantise import pack, quantise_int4, quantise_rows
 from edgehybrid_export.reference import residuals
 from edgehybrid_export.validate import last, last_residuals
@@ -98,6 +99,22 @@ def test_broken_weights(tmp_path: Path, case: str) -> None:
         export(source, tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["source"]  # nothing half-written
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlanguage: en\nlicense: apache-2.0\n---\n# Card\nlicense: mit\n", "apache-2.0"),
+        ("---\nlicense: other\nlicense_name: falcon-llm\n---\n", "falcon-llm"),
+        ("# No head\nlicense: mit\n", "unknown"),
+        ("---\nlicense: [mit, bsd]\n---\n", "unknown"),
+    ],
+)
+def test_licence_of_the_card(tmp_path: Path, card: str, licence: str) -> None:
+    source = random_reader(tmp_path / "source")
+    (source / "README.md").write_text(card)
+    assert licence_of(Checkpoint(source)) == licence
+    assert export(source, tmp_path / "bundle")["licence"] == licence
 
 
 def test_unknown_fields(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="parity needs PyTorch: pip install 'edgehybr
 pytest.importorskip("transformers", reason="parity needs transformers: edgehybrid[test]")
 
 import torch
-from families import random_model, save
+from families import CASES, random_model, save
 
 import edgehybrid
 from edgehybrid.errors import RequestError, StreamError
@@ -21,19 +21,7 @@ from edgehybrid_export import export
 PROMPT = np.random.default_rng(5).integers(0, 256, 40)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "granitemoehybrid",
-        "falcon_h1",
-        "lfm2",
-        "qwen3",
-        "qwen3_5_text",
-        "jamba",
-        "mamba",
-        "recurrent_gemma",
-    ],
-)
+@pytest.fixture(scope="module", params=CASES)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp(request.param)
     model = random_model(request.param, vocab_size=260, eos_token_id=None)

@@ -61,7 +61,8 @@ def run(hub: Hub, tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def test_a_bundle_from_a_name(hub: Hub, tmp_path: Path) -> None:
     source = hub.folders[NAME]
-    (source / "README.md").write_text("a model card")
+    (source / "README.md").write_text("---\nlicense: apache-2.0\n---\na model card")
+    (source / "notes.txt").write_text("not needed")
     (source / "LICENSE").write_text("a licence")
     (source / "pytorch_model.bin").write_bytes(b"a pickle beside the weights")
     manifest = export(NAME, tmp_path / "bundle", weights="float32")
@@ -69,7 +70,8 @@ def test_a_bundle_from_a_name(hub: Hub, tmp_path: Path) -> None:
     assert manifest["name"] == "reader-float32"
     assert manifest["source"] == {**local["source"], "hub": NAME, "commit": COMMIT}
     assert manifest["files"] == local["files"]
-    downloads = ["config.json", "tokenizer.json", "LICENSE", WEIGHTS]
+    assert manifest["licence"] == "apache-2.0"
+    downloads = ["config.json", "tokenizer.json", "LICENSE", "README.md", WEIGHTS]
     assert hub.downloads() == downloads
 
 

@@ -20,6 +20,7 @@ from edgehybrid_export.errors import ExportError
 from edgehybrid_export.families import read_model
 from edgehybrid_export.head import head_graphs
 from edgehybrid_export.inner import inner_graphs
+from edgehybrid_export.licence import licence_of
 from edgehybrid_export.manifest import describe_head, describe_layer, describe_router, step_costs
 from edgehybrid_export.mixer_spec import (
     AttentionMixer,
@@ -171,7 +172,7 @@ def _manifest(
         "family": source.family,
         "weights": precisions.name,
         "exporter": f"edgehybrid {edgehybrid.__version__}",
-        "licence": source.config.get("licence", "unknown"),
+        "licence": licence_of(source),
         "source": {"checkpoint": fingerprint_all(source.files), **found.origin},
         "model": {"vocab_size": vocab, "hidden_size": hidden, "step_costs": step_costs(spec)},
         "layers": [describe_layer(layer) for layer in spec.layers],

@@ -29,6 +29,7 @@ OPTIONAL = (
     "chat_template.jinja",
     "chat_template.json",
     "LICEN[SC]E*",
+    "README.md",  # whose head names the licence
     "NOTICE*",
 )
 SHARDS = "model-*.safetensors"
