@@ -150,7 +150,7 @@ def require_template(model: Model) -> ChatTemplate:
         raise RequestError(f"{name} is a reader: it writes no text")
     if template := ChatTemplate.of(model.bundle):
         return template
-    raise RequestError(f"{name} has no chat template: use `edgehybrid generate`, which goes on")
+    raise RequestError(f"{name} has no chat template: use `edgehybrid generate`, which needs none")
 
 
 def end_tokens(model: Model, template: ChatTemplate | None, encoder: PromptEncoder) -> list[int]:
