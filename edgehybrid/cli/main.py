@@ -13,6 +13,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 import edgehybrid
+from edgehybrid.cli.bench import bench
 from edgehybrid.cli.chat import chat
 from edgehybrid.cli.generate import generate
 from edgehybrid.cli.inspect import inspect
@@ -35,7 +36,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in (summarize, chat, generate, inspect):
+    for command in (summarize, chat, generate, inspect, bench):
         app.command()(_guarded(command))
     for entry in sorted(entry_points(group="edgehybrid.commands"), key=lambda e: e.name):
         app.command(entry.name)(_guarded(entry.load()))

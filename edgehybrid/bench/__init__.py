@@ -1,0 +1,1 @@
+"""How fast a bundle reads and writes on this machine, and in how much memory."""
