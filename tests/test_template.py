@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from chat_cases import ADDED, SPECIAL, TEMPLATES, TOKENIZERS
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -98,6 +98,8 @@ ENCODERS: dict[str, PromptEncoder] = {}
 
 @settings(max_examples=15, deadline=None)
 @given(content=CONTENTS, system=CONTENTS)
+@example(content="0", system="<think>")
+@example(content="</think>", system="<|im_end|>")
 def test_a_turn_cannot_be_injected(content: str, system: str) -> None:
     tokenizer = CACHED.setdefault("byte_level", TOKENIZERS["byte_level"]())
     added = set(tokenizer.get_added_tokens_decoder())

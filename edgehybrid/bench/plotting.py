@@ -29,6 +29,8 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     memory.plot(contexts, [row.state_bytes / 1e6 for row in rows], "s-", label="state")
     for axes, title in ((speed, "tokens a second"), (memory, "memory, MB")):
         axes.set(title=title, xlabel="tokens read", xscale="log", ylim=(0, None))
+        axes.set_xticks(contexts, [f"{n:,}" for n in contexts])
+        axes.minorticks_off()
         axes.legend()
     figure.suptitle(f"{rows[0].model}, {rows[0].threads} threads")
     try:

@@ -62,10 +62,11 @@ class Content:
         self.index, self.ids = index, message.ids
         self.keys: dict[str, str] = {}
         self._last: str | None = None
-        pieces = THINKING.split(message.content) if message.role == "assistant" else None
+        answer = message.role == "assistant"
+        pieces = THINKING.split(message.content) if answer else [message.content]
         self.shown = "".join(
-            piece if THINKING.fullmatch(piece) else self._hidden(piece, f"{key}{i}x")
-            for i, piece in enumerate(pieces or [message.content])
+            piece if answer and THINKING.fullmatch(piece) else self._hidden(piece, f"{key}{i}x")
+            for i, piece in enumerate(pieces)
         )
 
     def is_lost(self, text: str) -> bool:

@@ -86,6 +86,7 @@ class Stream:
             spaces = self._model.spaces
             size = spaces[0].chunk
             starts = range(0, len(tokens), size)
+            spaces = spaces[: len(starts)] or spaces[:1]  # one chunk needs no threads
             fills = (_filler(tokens[i : i + size], self.position + i) for i in starts)
             end = self.position + len(tokens)
             wanted = None if all_logits else end
