@@ -88,7 +88,7 @@ def measure_here(plan: Plan) -> Row:
         threads=len(model.stages),
         context=plan.context,
         read_tokens_per_second=round(plan.context / statistics.median(reading), 1),
-        first_token_seconds=round(statistics.median(reading), 4),
+        first_token_seconds=round(statistics.median(reading), 6),
         write_tokens_per_second=round(1 / statistics.median(writing), 2) if writing else None,
         peak_rss_bytes=peak_rss_bytes(),
         state_bytes=stream.nbytes,
