@@ -26,7 +26,7 @@ from granite import Writer, writer_config
 
 log = logging.getLogger("train_writer")
 
-BATCH, LENGTH, WARM_STEPS, SAVE_SECONDS = 8, 512, 60, 300
+BATCH, LENGTH, WARM_STEPS, SAVE_SECONDS = 16, 256, 60, 300
 
 
 def make_optimisers(model: Writer) -> list[torch.optim.Optimizer]:
@@ -101,40 +101,45 @@ def evaluate(model: Writer, work: Path, sizes: np.ndarray, count: int) -> None:
     """Log loss, perplexity and bits per byte of each source of `val`, and their mean."""
     tokens, rows = Tokens(work, "val"), []
     for source in tokens.spans:
-        ids = torch.from_numpy(tokens.spread(source, count, LENGTH))
+        ids = torch.from_numpy(tokens.spread(source, count, 2 * LENGTH))
         losses = [
             F.cross_entropy(model(row[:, :-1]).flatten(0, 1), row[:, 1:].flatten())
-            for row in ids.split(4)
+            for row in ids.split(8)
         ]
         loss = torch.stack(losses).mean().item()
         bits = loss / math.log(2) * ids[:, 1:].numel() / sizes[ids[:, 1:].numpy()].sum()
         rows.append((loss, bits))
         log.info("val %s: loss %.4f, %.4f bits per byte", source, loss, bits)
     loss, bits = np.mean(rows, axis=0)
-    log.info("val mean: loss %.4f, perplexity %.2f, %.4f bits per byte", loss, math.exp(loss), bits)
+    log.info(
+        "val macro: loss %.4f, perplexity %.2f, %.4f bits per byte", loss, math.exp(loss), bits
+    )
 
 
 def train(trainer: Trainer, out: Path, tokenizer: Tokenizer) -> None:
     """Train for the given time, saving the run and the checkpoint every five minutes."""
     trainer.resume()
+    saved, losses = trainer.spent, []
     if shutil.which("c++"):
-        for layer in trainer.model.model["layers"]:
-            layer.forward = torch.compile(layer.forward, dynamic=False)
-    sizes, saved, losses = token_bytes(tokenizer), trainer.spent, []
+        trainer.model.forward = torch.compile(trainer.model.forward, dynamic=False)
     while trainer.spent < trainer.seconds:
         losses.append(trainer.train_step())
         if trainer.step % 25 == 0:
-            seen, spent = trainer.step * BATCH * LENGTH, trainer.spent
-            log.info("step %d: %d tokens, %.0f s, loss %.4f", trainer.step, seen, spent, np.mean(losses))
+            seen = trainer.step * BATCH * LENGTH
+            log.info(
+                "step %d, %d tokens, %.0f s, loss %.4f",
+                trainer.step,
+                seen,
+                trainer.spent,
+                np.mean(losses),
+            )
             losses = []
         if trainer.spent - saved > SAVE_SECONDS:
             saved = trainer.spent
             trainer.save()
             trainer.model.save(out, tokenizer)
-            evaluate(Writer.load(out), trainer.work, sizes, 8)
     trainer.save()
     trainer.model.save(out, tokenizer)
-    evaluate(Writer.load(out), trainer.work, sizes, 64)
 
 
 def parse() -> argparse.Namespace:
@@ -162,20 +167,6 @@ def main() -> None:
     trainer = Trainer(work, 60 * args.minutes, args.seed)
     train(trainer, args.out, tokenizer)
     evaluate(Writer.load(args.out), work, token_bytes(tokenizer), 16)
-
-
-if __name__ == "__main__":
-    main()
-    work = args.out.with_name(f"{args.out.name}-work")
-    work.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(message)s",
-        handlers=[logging.FileHandler(work / "train.log"), logging.StreamHandler()],
-    )
-    torch.set_num_threads(args.threads)
-    tokenizer = prepare(args.data, work, writer_config().vocab_size)
-    train(Trainer(work, 60 * args.minutes, args.seed), args.out, tokenizer)
 
 
 if __name__ == "__main__":
