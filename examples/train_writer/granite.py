@@ -20,7 +20,7 @@ from ssd import ssd_chunked
 
 
 def writer_config(**fields: Any) -> GraniteMoeHybridConfig:
-    """Four Mamba-2 and two attention layers, 5.4 M parameters; `fields` replace any of it."""
+    """Four Mamba-2 and two attention layers, 5.7 M parameters; `fields` replace any of it."""
     mixers = ["linear_attention", "linear_attention", "full_attention"] * 2
     usual: dict[str, Any] = {
         "vocab_size": 8192, "hidden_size": 256, "shared_intermediate_size": 512,
