@@ -215,6 +215,8 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "qwen3_next": (QWEN35 | {"num_experts": 5, "num_experts_per_tok": 2,
                              "moe_intermediate_size": 24, "shared_expert_intermediate_size": 40}, [
         {},
+        {"layer_types": ["full_attention"] * 3, "mlp_only_layers": [0, 1, 2]},
+        {"num_experts": 0, "num_hidden_layers": 1, "layer_types": ["full_attention"]},
         {"linear_num_key_heads": 3, "linear_num_value_heads": 3, "linear_conv_kernel_dim": 3,
          "norm_topk_prob": False, "mlp_only_layers": [1]},
         {"layer_types": ["full_attention", "linear_attention", "full_attention"],
@@ -224,6 +226,7 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     ]),
     "kimi_linear": (KIMI, [
         {},
+        {"layer_types": ["full_attention"] * 3, "mlp_layer_types": ["dense"] * 3},
         {"n_group": 4, "topk_group": 2, "norm_topk_prob": False, "q_lora_rank": 24,
          "linear_num_heads": 2, "linear_head_dim": 12},
         {"layer_types": ["full_attention", "linear_attention", "full_attention"],
@@ -233,6 +236,8 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     ]),
     "zamba2": (ZAMBA2, [
         {},
+        {"num_hidden_layers": 1, "layers_block_type": ["linear_attention"],
+         "use_mem_rope": True, "use_cache": False},  # its cache wants an attention layer
         {"num_mem_blocks": 2, "use_shared_attention_adapter": True, "use_mem_rope": True,
          "num_hidden_layers": 5,
          "layers_block_type": ["hybrid", "linear_attention"] + ["hybrid"] * 3},

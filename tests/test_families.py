@@ -118,6 +118,17 @@ def test_int8_and_shards_of_bfloat16(tmp_path: Path, ids: np.ndarray) -> None:
     assert 1e-3 < np.sqrt(np.square(small - wanted).mean()) / wanted.std() < 0.15
 
 
+@pytest.mark.parametrize("family", ["qwen3_next", "kimi_linear", "zamba2"])
+def test_names_that_transformers_uses_itself(tmp_path: Path, ids: np.ndarray, family: str) -> None:
+    model = random_model(family)
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(ids)[None]).logits[0].numpy()
+    source = save(model, tmp_path / "source", save_original_format=False)
+    export(source, tmp_path / "bundle", weights="float32")
+    got = edgehybrid.load(tmp_path / "bundle", threads=1).stream().feed(ids, all_logits=True)
+    _compare(got, wanted, f"{family}, names of its modules")
+
+
 def test_the_text_part_of_a_model_that_sees(tmp_path: Path, ids: np.ndarray) -> None:
     model = random_model("qwen3_5_text")
     with torch.no_grad():

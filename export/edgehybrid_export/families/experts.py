@@ -20,7 +20,13 @@ def listed(
     inner: int,
     names: tuple[str, str, str] = GATED,
 ) -> tuple[Mlp, ...]:
-    """Experts that are stored one by one: `prefix.0.gate_proj.weight` and so on."""
+    """Experts one by one, `prefix.0.gate_proj.weight` and so on, or as `stacked` reads them.
+
+    Published files have them one by one; save_pretrained(save_original_format=False) stacks them.
+    """
+    if ckpt.has(f"{prefix}.gate_up_proj"):
+        sizes = (count, hidden, inner)
+        return stacked(ckpt, f"{prefix}.gate_up_proj", f"{prefix}.down_proj", sizes)
     return tuple(gated_mlp(ckpt, f"{prefix}.{i}", hidden, inner, names=names) for i in range(count))
 
 

@@ -16,6 +16,7 @@ from edgehybrid_export.families.parts import (
     convolution,
     embedding,
     gated_mlp,
+    ignore_absent,
     layer_kinds,
     linear,
     logits_head,
@@ -24,10 +25,22 @@ from edgehybrid_export.families.parts import (
 )
 from edgehybrid_export.mixer_spec import AttentionMixer, DeltaMixer, Latent, Linear
 from edgehybrid_export.spec import Experts, Layer, Mlp, ModelSpec
-from edgehybrid_export.weights import pick
+from edgehybrid_export.weights import Array, pick
 
 KINDS = {"linear_attention": "delta", "full_attention": "attention"}
 LATENT_EPS, INTERVAL = 1e-6, 4
+DELTA_FIELDS = (
+    "linear_num_heads", "linear_head_dim", "linear_conv_kernel_dim", "linear_attn_config",
+)  # fmt: skip
+ATTENTION_FIELDS = (
+    "num_attention_heads", "num_key_value_heads", "kv_lora_rank", "q_lora_rank", "v_head_dim",
+    "qk_nope_head_dim", "qk_rope_head_dim",
+)  # fmt: skip
+EXPERT_FIELDS = (
+    "moe_intermediate_size", "num_local_experts", "num_experts", "n_group", "num_expert_group",
+    "n_shared_experts", "num_shared_experts", "num_experts_per_tok", "num_experts_per_token",
+    "norm_topk_prob", "moe_renormalize", "routed_scaling_factor",
+)  # fmt: skip
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:
@@ -41,8 +54,15 @@ def read(ckpt: Checkpoint) -> ModelSpec:
     ckpt.ignore("pretraining_tp", "use_grouped_topk", "moe_layer_freq", "topk_method")
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps")
     table = embedding(ckpt, "model.embed_tokens")
-    layers = []
-    for i, kind in enumerate(layer_kinds(ckpt, _types(ckpt), KINDS)):
+    layers, kinds = [], layer_kinds(ckpt, _types(ckpt), KINDS)
+    sparse = not all(_is_dense(ckpt, i) for i in range(len(kinds)))
+    ignore_absent(
+        ckpt,
+        [*kinds, *(["experts"] if sparse else [])],
+        {"delta": DELTA_FIELDS, "attention": ATTENTION_FIELDS, "experts": EXPERT_FIELDS},
+    )
+    ckpt.ignore("intermediate_size", "first_k_dense_replace")
+    for i, kind in enumerate(kinds):
         prefix = f"model.layers.{i}"
         read_mixer = _delta if kind == "delta" else _attention
         layers.append(
@@ -85,19 +105,18 @@ def _delta(ckpt: Checkpoint, name: str) -> DeltaMixer:
     size = own.get("head_dim") or ckpt.field("linear_head_dim")
     taps = own.get("short_conv_kernel_size") or ckpt.field("linear_conv_kernel_dim", 4)
     width = heads * size
-    sizes = {"q": width, "k": width, "v": width, "g_a": size, "b": heads, "f_a": size}
-    convolutions = [
-        convolution(ckpt, f"{name}.{part}_conv1d", width, taps, bias=False)[0] for part in "qkv"
-    ]
-    rates = -np.exp(ckpt.tensor(f"{name}.A_log", (1, 1, heads, 1))).reshape(-1)
+    sizes = {"q": width, "k": width, "v": width, "g_a": size, "b": heads}
+    forget = f"{name}.forget_gate" if ckpt.has(f"{name}.forget_gate.A_log") else name
+    rates = -np.exp(ckpt.tensor(f"{forget}.A_log", (1, 1, heads, 1))).reshape(-1)
     return DeltaMixer(
         in_proj=side_by_side(
-            *(linear(ckpt, f"{name}.{part}_proj", hidden, n) for part, n in sizes.items())
+            *(linear(ckpt, f"{name}.{part}_proj", hidden, n) for part, n in sizes.items()),
+            linear(ckpt, f"{forget}.f_a_proj", hidden, size),
         ),
-        conv_weight=np.concatenate(convolutions),
+        conv_weight=_convolutions(ckpt, name, width, taps),
         conv_bias=np.zeros(3 * width, np.float32),
         a_rate=np.repeat(rates, size),
-        dt_bias=ckpt.tensor(f"{name}.dt_bias", (width,)),
+        dt_bias=ckpt.tensor(f"{forget}.dt_bias", (width,)),
         norm=norm(ckpt, f"{name}.o_norm", size, ckpt.field("rms_norm_eps")),
         out_proj=linear(ckpt, f"{name}.o_proj", width, hidden),
         k_heads=heads,
@@ -107,9 +126,17 @@ def _delta(ckpt: Checkpoint, name: str) -> DeltaMixer:
         gate="sigmoid",
         widen=(
             linear(ckpt, f"{name}.g_b_proj", size, width),
-            linear(ckpt, f"{name}.f_b_proj", size, width),
+            linear(ckpt, f"{forget}.f_b_proj", size, width),
         ),
     )
+
+
+def _convolutions(ckpt: Checkpoint, name: str, width: int, taps: int) -> Array:
+    """Of q, k, v together, as save_pretrained(save_original_format=False) writes them, or alone."""
+    if ckpt.has(f"{name}.conv1d.weight"):
+        return convolution(ckpt, f"{name}.conv1d", 3 * width, taps, bias=False)[0]
+    names = (f"{name}.{part}_conv1d" for part in "qkv")
+    return np.concatenate([convolution(ckpt, n, width, taps, bias=False)[0] for n in names])
 
 
 def _attention(ckpt: Checkpoint, name: str) -> AttentionMixer:
@@ -142,15 +169,21 @@ def _attention(ckpt: Checkpoint, name: str) -> AttentionMixer:
     )
 
 
+def _is_dense(ckpt: Checkpoint, i: int) -> bool:
+    if kinds := ckpt.field("mlp_layer_types", None):
+        return bool(kinds[i] == "dense")
+    return i < int(ckpt.field("first_k_dense_replace", 1))
+
+
 def _mlp(ckpt: Checkpoint, prefix: str, i: int) -> Mlp | Experts:
-    hidden, kinds = ckpt.field("hidden_size"), ckpt.field("mlp_layer_types", None)
-    dense = i < ckpt.field("first_k_dense_replace", 1) if kinds is None else kinds[i] == "dense"
-    if dense:
+    hidden = ckpt.field("hidden_size")
+    if _is_dense(ckpt, i):
         # published files call it mlp, those that transformers saves as they call experts
         here = f"{prefix}.mlp"
         here = here if ckpt.has(f"{here}.up_proj.weight") else f"{prefix}.block_sparse_moe"
         return gated_mlp(ckpt, here, hidden, ckpt.field("intermediate_size"))
     name, inner = f"{prefix}.block_sparse_moe", ckpt.field("moe_intermediate_size")
+    name = name if ckpt.has(f"{name}.gate.weight") else f"{prefix}.mlp"
     count = _either(ckpt, "num_local_experts", "num_experts")
     groups = _either(ckpt, "n_group", "num_expert_group", 1)
     shared = _either(ckpt, "n_shared_experts", "num_shared_experts", 1)

@@ -130,6 +130,13 @@ def layer_kinds(ckpt: Checkpoint, kinds: Sequence[Any], known: dict[str, str]) -
     return [known[kind] for kind in kinds]
 
 
+def ignore_absent(ckpt: Checkpoint, kinds: Sequence[str], fields: dict[str, Sequence[str]]) -> None:
+    """Pass over the `fields` of those kinds of layers that are not among `kinds`."""
+    for kind, names in fields.items():
+        if kind not in kinds:
+            ckpt.ignore(*names)
+
+
 def _stop_tokens(ckpt: Checkpoint, vocab: int) -> tuple[int, ...]:
     value = ckpt.generation.get("eos_token_id", ckpt.field("eos_token_id", None))
     tokens = value if isinstance(value, list) else [value]

@@ -17,6 +17,7 @@ from edgehybrid_export.families.parts import (
     convolution,
     embedding,
     gated_mlp,
+    ignore_absent,
     layer_kinds,
     linear,
     logits_head,
@@ -30,6 +31,14 @@ from edgehybrid_export.weights import pick
 
 PARTIAL, INTERVAL = 0.25, 4
 KINDS = {"linear_attention": "delta", "full_attention": "attention"}
+DELTA_FIELDS = (
+    "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim",
+    "linear_value_head_dim", "linear_conv_kernel_dim",
+)  # fmt: skip
+ATTENTION_FIELDS = (
+    "num_attention_heads", "num_key_value_heads", "head_dim", "rope_parameters", "rope_theta",
+    "rope_scaling", "partial_rotary_factor",
+)  # fmt: skip
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:
@@ -60,8 +69,9 @@ def read_with(
     ckpt.expect("attention_bias", False)
     hidden, eps = ckpt.field("hidden_size"), ckpt.field("rms_norm_eps", 1e-6)
     table = embedding(ckpt, f"{root}.embed_tokens")
-    layers = []
-    for i, kind in enumerate(layer_kinds(ckpt, _types(ckpt), KINDS)):
+    layers, kinds = [], layer_kinds(ckpt, _types(ckpt), KINDS)
+    ignore_absent(ckpt, kinds, {"delta": DELTA_FIELDS, "attention": ATTENTION_FIELDS})
+    for i, kind in enumerate(kinds):
         prefix = f"{root}.layers.{i}"
         layers.append(
             Layer(

@@ -12,17 +12,24 @@ from numpy.typing import NDArray
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families import qwen3_5
 from edgehybrid_export.families.experts import listed
-from edgehybrid_export.families.parts import gated_mlp, linear, side_by_side
+from edgehybrid_export.families.parts import gated_mlp, ignore_absent, linear, side_by_side
 from edgehybrid_export.families.qwen3_5 import DeltaSizes
 from edgehybrid_export.mixer_spec import Linear
 from edgehybrid_export.spec import Experts, Mlp, ModelSpec
 from edgehybrid_export.weights import pick
+
+EXPERT_FIELDS = (
+    "num_experts", "num_experts_per_tok", "norm_topk_prob", "moe_intermediate_size",
+    "shared_expert_intermediate_size", "decoder_sparse_step",
+)  # fmt: skip
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:
     """Qwen3-Next."""
     ckpt.skip_all("mtp.")
     ckpt.ignore("intermediate_size", "full_attention_interval")
+    sparse = any(_is_sparse(ckpt, i) for i in range(ckpt.field("num_hidden_layers")))
+    ignore_absent(ckpt, ["experts"] if sparse else [], {"experts": EXPERT_FIELDS})
     return qwen3_5.read_with(ckpt, "model", _in_proj, _mlp)
 
 
@@ -45,10 +52,15 @@ def _by_part(heads: int, sizes: tuple[int, ...]) -> NDArray[np.int64]:
     return np.concatenate([part.reshape(-1) for part in parts])
 
 
+def _is_sparse(ckpt: Checkpoint, i: int) -> bool:
+    if i in (ckpt.field("mlp_only_layers", None) or ()) or not ckpt.field("num_experts", 0):
+        return False
+    return (i + 1) % int(ckpt.field("decoder_sparse_step", 1)) == 0
+
+
 def _mlp(ckpt: Checkpoint, name: str, i: int) -> Mlp | Experts:
     hidden, count = ckpt.field("hidden_size"), ckpt.field("num_experts", 0)
-    dense = i in (ckpt.field("mlp_only_layers", None) or ())
-    if dense or not count or (i + 1) % ckpt.field("decoder_sparse_step", 1):
+    if not _is_sparse(ckpt, i):
         return gated_mlp(ckpt, name, hidden, ckpt.field("intermediate_size"))
     inner, shared = ckpt.field("moe_intermediate_size"), "shared_expert_intermediate_size"
     return Experts(

@@ -13,7 +13,14 @@ from dataclasses import replace
 from edgehybrid_export import weights
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.families.attention import AttentionShape, attention
-from edgehybrid_export.families.parts import embedding, layer_kinds, linear, logits_head, norm
+from edgehybrid_export.families.parts import (
+    embedding,
+    ignore_absent,
+    layer_kinds,
+    linear,
+    logits_head,
+    norm,
+)
 from edgehybrid_export.families.rope import rotary
 from edgehybrid_export.families.ssd import SsdShape, ssd
 from edgehybrid_export.mixer_spec import AttentionMixer, Linear
@@ -22,6 +29,10 @@ from edgehybrid_export.weights import Weight
 
 KINDS = {"mamba": "mamba", "linear_attention": "mamba", "hybrid": "hybrid"}
 MIXER_EPS = 1e-5
+BLOCK_FIELDS = (
+    "num_attention_heads", "num_key_value_heads", "intermediate_size", "num_mem_blocks",
+    "adapter_rank", "use_mem_rope", "use_shared_attention_adapter",
+)  # fmt: skip
 
 
 def read(ckpt: Checkpoint) -> ModelSpec:
@@ -31,21 +42,22 @@ def read(ckpt: Checkpoint) -> ModelSpec:
     ckpt.ignore("use_conv_bias", "use_mem_eff_path", "kv_channels", "num_query_groups")
     ckpt.ignore("hybrid_layer_ids", "attention_hidden_size", "layer_types", "mamba_headdim")
     ckpt.ignore("attention_head_dim", "head_dim", "rope_parameters", "rope_scaling", "rope_theta")
-    ckpt.ignore("num_mem_blocks", "adapter_rank")  # without hybrid layers
+    kinds = layer_kinds(ckpt, ckpt.field("layers_block_type"), KINDS)
+    ignore_absent(ckpt, kinds, {"hybrid": BLOCK_FIELDS})
     table = embedding(ckpt, "model.embed_tokens")
     final = norm(ckpt, "model.final_layernorm", ckpt.field("hidden_size"), _eps(ckpt))
     tied = bool(ckpt.field("tie_word_embeddings", True))
-    return ModelSpec(table, tuple(_layers(ckpt)), logits_head(ckpt, table, final, tied=tied))
+    return ModelSpec(table, tuple(_layers(ckpt, kinds)), logits_head(ckpt, table, final, tied=tied))
 
 
 def _eps(ckpt: Checkpoint) -> float:
     return float(ckpt.field("rms_norm_eps"))
 
 
-def _layers(ckpt: Checkpoint) -> list[Layer]:
+def _layers(ckpt: Checkpoint, kinds: list[str]) -> list[Layer]:
     hidden, shape, blocks = ckpt.field("hidden_size"), _ssd_shape(ckpt), []
     layers: list[Layer] = []
-    for i, kind in enumerate(layer_kinds(ckpt, ckpt.field("layers_block_type"), KINDS)):
+    for i, kind in enumerate(kinds):
         prefix = f"model.layers.{i}"
         if kind == "hybrid":
             blocks.append(f"{prefix}.shared_transformer")
