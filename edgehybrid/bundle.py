@@ -4,7 +4,8 @@ A bundle is a flat folder that the exporter wrote:
 
     manifest.json          what the runtime needs to know, and size and sha256 of each file
     segment.N.onnx         the dense parts between mixers
-    sentence.onnx, head.onnx
+    inner.N.onnx           the dense part inside a mixer, where it has one
+    sentence.onnx, head.onnx, or logits.onnx of a language model
     weights.bin            the graphs' large weights (ONNX external data, aligned)
     mixers.safetensors     the mixers' own weights, as the kernels want them
     tokenizer.json

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from test_cli import run
+from tokenizers import Tokenizer
 
 from edgehybrid.bundle import open_bundle
 from edgehybrid.runtime.inspecting import describe
@@ -55,8 +56,12 @@ def test_generate_writes(tmp_path: Path) -> None:
 
     (tmp_path / "text.txt").write_text("Once upon a time there was a river. " * 9)
     source = save(random_model("lfm2"), tmp_path / "source")
+    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+    tokenizer.enable_truncation(5)  # must not cut the text
+    tokenizer.save(str(source / "tokenizer.json"))
     manifest = export(source, tmp_path / "bundle", weights="int8", calibrate=tmp_path / "text.txt")
     loss = manifest["loss"]["calibration"]
+    assert loss["tokens"] > 100
     assert 0 < loss["mean_kl"] < 0.05
     assert 0.8 < loss["top1_agreement"] <= 1
     assert f"mean KL {loss['mean_kl']:g}" in run("inspect", str(tmp_path / "bundle")).stdout

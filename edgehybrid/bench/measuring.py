@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,27 +74,31 @@ def measure_here(plan: Plan) -> Row:
     reading, writing, joules = [], [], []
     for _ in range(plan.runs):
         stream.reset()
-        before, began = meter.read(), time.perf_counter()
-        stream.feed(ids)
-        reading.append(time.perf_counter() - began)
+        before = meter.read()
+        reading.append(_seconds(partial(stream.feed, ids)))
         joules.append(meter.joules(before, meter.read()))
         if model.writes:
-            began = time.perf_counter()
-            for token in ids[:WRITTEN]:
-                stream.feed([token])
-            writing.append((time.perf_counter() - began) / min(WRITTEN, len(ids)))
+            writing += [
+                _seconds(partial(stream.feed, ids[i : i + 1]))
+                for i in range(min(WRITTEN, len(ids)))
+            ]
     spent = [j for j in joules if j is not None]
+    first, each = statistics.median(reading), statistics.median(spent) if spent else None
     return Row(
         model=model.bundle.name,
         weights=str(model.bundle.manifest.get("weights", "unknown")),
         threads=len(model.stages),
         context=plan.context,
-        read_tokens_per_second=round(plan.context / statistics.median(reading), 1),
-        first_token_seconds=round(statistics.median(reading), 6),
+        read_tokens_per_second=round(plan.context / first, 1),
+        first_token_seconds=round(first, 6),
         write_tokens_per_second=round(1 / statistics.median(writing), 2) if writing else None,
         peak_rss_bytes=peak_rss_bytes(),
         state_bytes=stream.nbytes,
-        joules_per_1000_tokens=(
-            round(statistics.median(spent) / plan.context * 1000, 3) if spent else None
-        ),
+        joules_per_1000_tokens=None if each is None else round(each / plan.context * 1000, 3),
     )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgehybrid.cli.inspect import Format
 from edgehybrid.errors import RequestError
 
 if TYPE_CHECKING:
     from edgehybrid.bench.measuring import Row
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
-
-
-class Format(str, enum.Enum):
-    """How the rows are written."""
-
-    text = "text"
-    json = "json"
 
 
 def bench(

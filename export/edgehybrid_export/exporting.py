@@ -129,6 +129,8 @@ def calibration_ids(source: Checkpoint, spec: ModelSpec, path: Path) -> NDArray[
     except OSError as error:
         raise ExportError(f"{path} cannot be read: {error.strerror}") from error
     tokenizer = Tokenizer.from_file(str(source.folder / "tokenizer.json"))
+    tokenizer.no_truncation()  # some files carry the limits of a training run
+    tokenizer.no_padding()
     ids = tokenizer.encode(text).ids[:CALIBRATION_TOKENS]
     if not ids:
         raise ExportError(f"{path} has no tokens to calibrate on")

@@ -48,13 +48,15 @@ class Graph:
     def constant(self, array: NDArray[Any] | float, hint: str) -> str:
         """Add an initialiser; numbers become float32. Small equal ones are added once."""
         array = np.asarray(array, np.float32 if isinstance(array, float) else None)
-        key = (f"{array.dtype}{array.shape}", array.tobytes() if array.size <= SMALL else b"")
-        if array.size > SMALL or key not in self._small:
-            name = self._initialiser(self._store.put_array(array, self._part), hint, array.shape)
-            if array.size > SMALL:
-                return name
-            self._small[key] = name
+        if array.size > SMALL:
+            return self._new_constant(array, hint)
+        key = (f"{array.dtype}{array.shape}", array.tobytes())
+        if key not in self._small:
+            self._small[key] = self._new_constant(array, hint)
         return self._small[key]
+
+    def _new_constant(self, array: NDArray[Any], hint: str) -> str:
+        return self._initialiser(self._store.add(array, self._part), hint, array.shape)
 
     def stored(
         self,

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from onnx import TensorProto
 
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.graph import CONTRIB, Graph
@@ -21,8 +22,6 @@ from edgehybrid_export.mixer_spec import Linear
 from edgehybrid_export.precision import Precision
 from edgehybrid_export.quantise import float_columns, int4_rows, int8_columns, int8_rows
 from edgehybrid_export.weights import Weight
-
-FLOAT = 1  # TensorProto.FLOAT
 
 
 @dataclass(frozen=True)
@@ -88,15 +87,14 @@ def _rows(graph: Graph, table: str, ids: str, *, shared: bool) -> str:
 def _widened(graph: Graph, x: str, precision: Precision | None = None) -> str:
     if precision is not None and precision.kind == "float32":
         return x
-    return graph.node("Cast", x, to=FLOAT)
+    return graph.node("Cast", x, to=TensorProto.FLOAT)
 
 
 def _int4_embedding(graph: Graph, ids: str, table: Weight, precision: Precision) -> str:
     blocks = table.inputs // precision.block
     widths = (table.inputs // 2, blocks, -(-blocks // 2))
     shapes = [(table.outputs, width) for width in widths]
-    stored = _int4_stored(graph, table, precision, "embedding", shapes)
-    data, *grid = stored
+    data, *grid = _int4_stored(graph, table, precision, "embedding", shapes)
     return graph.node(
         "GatherBlockQuantized", data, ids, *grid, domain=CONTRIB,
         bits=4, block_size=precision.block, gather_axis=0, quantize_axis=1,
@@ -125,7 +123,9 @@ def _float_columns(
     dtype = np.float16 if precision.kind == "float16" else np.float32
     key = (weight.key, precision.kind, flip)
     if flip:
-        made = graph.stored(key, lambda: [weight.array().astype(dtype)], "weight", part=part)
+        made = graph.stored(
+            key, lambda: [weight.array().astype(dtype, copy=False)], "weight", part=part
+        )
     else:
         made = graph.stored(key, lambda: float_columns(weight, dtype), "weight", part=part)
     return made[0]

@@ -33,14 +33,11 @@ class WeightStore:
     ) -> list[TensorProto]:
         """The tensors of `key`, nameless: made and written unless they were before."""
         if key not in self._known:
-            self._known[key] = [self._add(array, part) for array in make()]
+            self._known[key] = [self.add(array, part) for array in make()]
         return self._known[key]
 
-    def put_array(self, array: NDArray[Any], part: str) -> TensorProto:
-        """A tensor that is used in one place."""
-        return self._add(array, part)
-
-    def _add(self, array: NDArray[Any], part: str) -> TensorProto:
+    def add(self, array: NDArray[Any], part: str) -> TensorProto:
+        """A tensor that is used in one place, nameless."""
         if array.nbytes < INLINE_BYTES:
             return numpy_helper.from_array(array)
         self.parts[part] += array.nbytes

@@ -6,7 +6,6 @@ weights, such as multiplying, cutting and joining, is done to the rows as they c
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ Array = NDArray[np.float32]
 
 #: Numbers that are in memory at a time where a matrix is worked through: 16 MB.
 BLOCK = 1 << 22
-_numbers = itertools.count()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +56,6 @@ class Weight:
         for begin in range(0, self.outputs, step):
             end = min(begin + step, self.outputs)
             yield slice(begin, end), self.rows(begin, end)
-
-
-def of_array(array: Array) -> Weight:
-    """A matrix that is in memory already."""
-    return Weight((array.shape[0], array.shape[1]), lambda a, b: array[a:b], next(_numbers))
 
 
 def times(weight: Weight, factor: Array | np.float32 | float) -> Weight:
@@ -123,12 +116,3 @@ def block_diagonal(*parts: Weight) -> Weight:
 
     shape = int(rows_at[-1]), int(columns_at[-1])
     return Weight(shape, rows, ("block_diagonal", *(part.key for part in parts)))
-
-
-def transposed(weight: Weight) -> Weight:
-    """(inputs, outputs): reads all of `weight` for each piece, so for small matrices."""
-
-    def rows(begin: int, end: int) -> Array:
-        return np.ascontiguousarray(weight.array()[:, begin:end].T)
-
-    return Weight((weight.inputs, weight.outputs), rows, ("transposed", weight.key))

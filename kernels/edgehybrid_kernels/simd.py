@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable
-from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import numba.core.cgutils
 import numba.extending
@@ -48,20 +48,13 @@ _BITS = ir.VectorType(ir.IntType(1), LANES)
 _UNALIGNED: Final = 4
 
 
-class Vector:
-    """LANES float32 numbers, as the kernels' source sees them."""
+class Vector(Protocol):
+    """LANES float32 numbers, as the kernels' source sees them; for type checkers only."""
 
-    def __add__(self, other: Vector) -> Vector:
-        raise NotImplementedError
-
-    def __sub__(self, other: Vector) -> Vector:
-        raise NotImplementedError
-
-    def __mul__(self, other: Vector) -> Vector:
-        raise NotImplementedError
-
-    def __truediv__(self, other: Vector) -> Vector:
-        raise NotImplementedError
+    def __add__(self, other: Vector) -> Vector: ...
+    def __sub__(self, other: Vector) -> Vector: ...
+    def __mul__(self, other: Vector) -> Vector: ...
+    def __truediv__(self, other: Vector) -> Vector: ...
 
 
 class _VectorType(types.Type):  # type: ignore[misc,unused-ignore]

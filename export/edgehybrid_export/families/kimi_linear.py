@@ -81,9 +81,9 @@ def read(ckpt: Checkpoint) -> ModelSpec:
 
 def _either(ckpt: Checkpoint, name: str, published: str, *default: Any) -> Any:
     """A field by transformers' name or by the published one."""
+    ckpt.ignore(name)
     found = ckpt.field(published, None)
-    other = ckpt.field(name, *(default if found is None else (found,)))
-    return other if found is None else found
+    return ckpt.field(name, *default) if found is None else found
 
 
 def _linear_config(ckpt: Checkpoint) -> dict[str, Any]:
