@@ -7,6 +7,7 @@ A bundle is a flat folder that the exporter wrote:
     inner.N.onnx           the dense part inside a mixer, where it has one
     sentence.onnx, head.onnx, or logits.onnx of a language model
     weights.bin            the graphs' large weights (ONNX external data, aligned)
+    dense.json             the same dense parts for kernels, where these can do them all
     mixers.safetensors     the mixers' own weights, as the kernels want them
     tokenizer.json
     chat_template.jinja    how the model wants turns to be written, if it was trained on such
@@ -23,9 +24,10 @@ from typing import Any
 from edgehybrid.errors import BundleDamaged, BundleNotFound, BundleTooNew
 
 FORMAT = 1
-MANIFEST, WEIGHTS, MIXERS, TOKENIZER, CHAT_TEMPLATE = (
+MANIFEST, WEIGHTS, DENSE, MIXERS, TOKENIZER, CHAT_TEMPLATE = (
     "manifest.json",
     "weights.bin",
+    "dense.json",
     "mixers.safetensors",
     "tokenizer.json",
     "chat_template.jinja",

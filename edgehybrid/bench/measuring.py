@@ -87,7 +87,7 @@ def measure_here(plan: Plan) -> Row:
     return Row(
         model=model.bundle.name,
         weights=str(model.bundle.manifest.get("weights", "unknown")),
-        threads=len(model.stages),
+        threads=model.threads,
         context=plan.context,
         read_tokens_per_second=round(plan.context / first, 1),
         first_token_seconds=round(first, 6),

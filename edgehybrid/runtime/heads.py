@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.bundle import Bundle
 from edgehybrid.errors import BundleDamaged
-from edgehybrid.runtime.graph import Segment
+
+if TYPE_CHECKING:
+    from edgehybrid.runtime.graph import Segment
 
 Array = NDArray[np.float32]
 
@@ -27,8 +29,8 @@ class SentenceHead:
             int(fields["context_size"]),
         )
         self.end_tokens = np.array(fields["end_tokens"], dtype=np.int32)
-        self._vectors = Segment(bundle.file("sentence.onnx"))
-        self._scores = Segment(bundle.file("head.onnx"))
+        self._vectors = _open(bundle, "sentence.onnx")
+        self._scores = _open(bundle, "head.onnx")
 
     @property
     def width(self) -> int:
@@ -69,18 +71,25 @@ class SentenceHead:
 class LogitsHead:
     """Logits of the next token."""
 
-    def __init__(self, bundle: Bundle, vocab_size: int) -> None:
+    def __init__(self, bundle: Bundle, vocab_size: int, *, graphs: bool) -> None:
         self.width = vocab_size
         self.stop_tokens = tuple(int(token) for token in bundle.manifest["head"]["stop_tokens"])
-        self._logits = Segment(bundle.file("logits.onnx"))
+        if graphs:
+            self._logits = _open(bundle, "logits.onnx")
 
     def logits(self, h: Array) -> Array:
         """(n, vocab) of n residuals (n, hidden)."""
         return self._logits.run({"h": h})[0]
 
 
-def open_head(bundle: Bundle, vocab_size: int) -> SentenceHead | LogitsHead:
-    """The head that the manifest names.
+def _open(bundle: Bundle, name: str) -> Segment:
+    from edgehybrid.runtime.graph import Segment
+
+    return Segment(bundle.file(name))
+
+
+def open_head(bundle: Bundle, vocab_size: int, *, graphs: bool) -> SentenceHead | LogitsHead:
+    """The head that the manifest names; `graphs`: logits are made by ONNX Runtime.
 
     Raises:
         BundleDamaged: it names another one.
@@ -89,5 +98,5 @@ def open_head(bundle: Bundle, vocab_size: int) -> SentenceHead | LogitsHead:
     if kind == "sentences":
         return SentenceHead(bundle)
     if kind == "logits":
-        return LogitsHead(bundle, vocab_size)
+        return LogitsHead(bundle, vocab_size, graphs=graphs)
     raise BundleDamaged(f"the manifest's head is {kind!r}; known are 'logits', 'sentences'")

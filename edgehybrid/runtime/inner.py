@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from edgehybrid.runtime.graph import Segment
 from edgehybrid.runtime.recurrent import Array, Buffers, check_weights
 from edgehybrid.runtime.state import RgLruState, SelectiveState
 from edgehybrid_kernels import Kernels
+
+if TYPE_CHECKING:
+    from edgehybrid.runtime.graph import Segment
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Selective:
     @cached_property
     def inner(self) -> Segment:
         """The graph, loaded when it is first needed."""
+        from edgehybrid.runtime.graph import Segment
+
         return Segment(self.graph)
 
     def buffers(self, chunk: int) -> Buffers:
@@ -88,6 +92,8 @@ class RgLru:
     @cached_property
     def inner(self) -> Segment:
         """The graph, loaded when it is first needed."""
+        from edgehybrid.runtime.graph import Segment
+
         return Segment(self.graph)
 
     def buffers(self, chunk: int) -> Buffers:

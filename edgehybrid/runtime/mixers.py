@@ -62,6 +62,11 @@ class Attention:
     kernels: ClassVar[tuple[str, ...]] = ("attention",)
 
     @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the steps in a program."""
+        return ("attention_task", *(("gate_task",) if self.gated else ()))
+
+    @property
     def width(self) -> int:
         return self.heads * (self.value_dim or self.head_dim)
 

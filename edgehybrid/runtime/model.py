@@ -13,18 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgehybrid.bundle import MANIFEST, TOKENIZER, Bundle, open_bundle
+from edgehybrid.bundle import DENSE, MANIFEST, TOKENIZER, Bundle, open_bundle
 from edgehybrid.errors import BundleDamaged, RequestError
-from edgehybrid.runtime.graph import Segment
 from edgehybrid.runtime.heads import SentenceHead, open_head
 from edgehybrid.runtime.mixers import load_mixers
 from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.runtime.workspace import Workspace
-from edgehybrid_kernels import Kernels, compile_all, is_compiled, load_kernels
+from edgehybrid_kernels import (
+    compile_all,
+    is_compiled,
+    load_kernels,
+    multiplies_bytes_fast,
+)
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.chat import Chat
+    from edgehybrid.runtime.engine import Engine
+    from edgehybrid.runtime.graph import Segment
 
 Array = NDArray[np.float32]
 log = logging.getLogger("edgehybrid")
@@ -47,6 +53,8 @@ class Model:
             known = ", ".join(get_args(Backend))
             raise RequestError(f"kernels {kernels!r} is not one of {known}")
         self.bundle = bundle
+        self._threads = threads or available_cores()
+        self.kernels = load_kernels(kernels)
         try:
             self._load(bundle)
         except (KeyError, TypeError, ValueError) as error:
@@ -54,9 +62,7 @@ class Model:
                 f"{bundle.folder / MANIFEST} does not describe its files: "
                 f"{type(error).__name__} {error}; export the bundle again"
             ) from error
-        self.kernels = _ready_kernels(kernels, {n for m in self.mixers for n in m.kernels})
         self.lock = threading.Lock()
-        self._threads = threads or available_cores()
         self._spaces: list[Workspace] = []
 
     def _load(self, bundle: Bundle) -> None:
@@ -67,9 +73,23 @@ class Model:
         self.tokenizer.no_truncation()  # some files carry the limits of a training run
         self.tokenizer.no_padding()
         self.mixers = load_mixers(bundle)
-        count = len(self.mixers) + 1
-        self.segments = [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
-        self.head = open_head(bundle, self.vocab_size)
+        self.engine = self._open_engine(bundle)
+        self.segments = [] if self.engine else open_segments(bundle, len(self.mixers) + 1)
+        self.head = open_head(bundle, self.vocab_size, graphs=self.engine is None)
+
+    def _open_engine(self, bundle: Bundle) -> Engine | None:
+        """The program of kernels, where bundle and machine are fit for it; they are compiled."""
+        if self.kernels.name != "numba":
+            return None
+        if DENSE not in bundle.manifest["files"] or not multiplies_bytes_fast():
+            _compile({n for mixer in self.mixers for n in mixer.kernels})
+            return None
+        from edgehybrid.runtime.dense import Dense
+        from edgehybrid.runtime.engine import Engine, needed_tasks
+
+        dense = Dense(bundle)
+        _compile(needed_tasks(dense, self.mixers))
+        return Engine(dense, self.mixers, self.hidden_size, threads=self._threads, chunk=CHUNK)
 
     @property
     def writes(self) -> bool:
@@ -88,6 +108,11 @@ class Model:
                 f"{self.bundle.name} is a language model, not a reader: it has no sentence scores"
             )
         return self.head
+
+    @property
+    def threads(self) -> int:
+        """How many threads work on a chunk."""
+        return self.engine.threads if self.engine else len(self.stages)
 
     @property
     def stages(self) -> list[range]:
@@ -152,13 +177,17 @@ def load(
     return Model(bundle, threads=threads, kernels=kernels)
 
 
-def _ready_kernels(backend: Backend, names: Collection[str]) -> Kernels:
-    kernels = load_kernels(backend)
-    if kernels.name == "numba":
-        if not is_compiled(names):
-            log.info("compiling kernels for this machine, once (some 5 to 15 s)")
-        compile_all(names)
-    return kernels
+def open_segments(bundle: Bundle, count: int) -> list[Segment]:
+    """The graphs between mixers; ONNX Runtime is imported only here."""
+    from edgehybrid.runtime.graph import Segment
+
+    return [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
+
+
+def _compile(names: Collection[str]) -> None:
+    if not is_compiled(names):
+        log.info("compiling kernels for this machine, once (some 5 to 15 s)")
+    compile_all(names)
 
 
 def available_cores() -> int:

@@ -56,6 +56,10 @@ class Ssd:
         return ("causal_conv", "ssd_scan", gate)
 
     @property
+    def tasks(self) -> tuple[str, ...]:
+        return ("conv_task", "ssd_task", "gate_task" if self.norm_eps is None else "norm_task")
+
+    @property
     def conv_dim(self) -> int:
         return self.width + 2 * self.n_groups * self.d_state
 
@@ -114,6 +118,7 @@ class ShortConv:
     width: int
     weights: dict[str, Array]
     kernels: ClassVar[tuple[str, ...]] = ("causal_conv",)
+    tasks: ClassVar[tuple[str, ...]] = ("conv_task", "gate_task")
 
     def __post_init__(self) -> None:
         shapes = {"conv_weight": (self.width, -1), "conv_bias": (self.width,)}
@@ -152,6 +157,7 @@ class GatedDelta:
     gate: Literal["silu", "sigmoid"] = "silu"
     by_channel: bool = False  # one decay for each channel of the keys, not for each head
     kernels: ClassVar[tuple[str, ...]] = ("causal_conv", "gated_delta", "gated_rms_norm")
+    tasks: ClassVar[tuple[str, ...]] = ("conv_task", "delta_gates_task", "delta_task", "norm_task")
 
     def __post_init__(self) -> None:
         conv = {"conv_weight": (self.conv_dim, -1), "conv_bias": (self.conv_dim,)}

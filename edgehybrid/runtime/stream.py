@@ -13,11 +13,13 @@ from edgehybrid.errors import NonFiniteError, RequestError, StreamError
 from edgehybrid.runtime.generation import generate
 from edgehybrid.runtime.heads import LogitsHead, SentenceHead
 from edgehybrid.runtime.pipeline import run_stages
+from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.sampling import Sampling
 from edgehybrid.runtime.state import Cache, PoolState, TextState, kept_tokens
 from edgehybrid.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
+    from edgehybrid.runtime.engine import Engine, Plan
     from edgehybrid.runtime.model import Model
 
 Array = NDArray[np.float32]
@@ -37,6 +39,7 @@ class Stream:
         self._text = TextState.alloc(model.vocab_size) if model.writes else None
         self.position = 0
         self._broken = False
+        self._plan: Plan | None = None
 
     @property
     def nbytes(self) -> int:
@@ -83,16 +86,12 @@ class Stream:
         emitted: list[Array] = []
         self._broken = True  # until all of it is read: an interrupt leaves layers out of step
         with self._model.lock:
-            spaces = self._model.spaces
-            size = spaces[0].chunk
-            starts = range(0, len(tokens), size)
-            spaces = spaces[: len(starts)] or spaces[:1]  # one chunk needs no threads
-            fills = (_filler(tokens[i : i + size], self.position + i) for i in starts)
-            end = self.position + len(tokens)
-            wanted = None if all_logits else end
-            run_stages(self._stages(emitted, wanted), spaces, fills)
+            if self._model.engine is not None:
+                self._run_plan(self._model.engine, tokens, emitted, all_logits=all_logits)
+            else:
+                self._run_graphs(tokens, emitted, all_logits=all_logits)
         self._broken = False
-        self.position = end
+        self.position += len(tokens)
         if self._text is not None and len(tokens):
             self._text.take(tokens, emitted[-1][-1])
             if not all_logits:
@@ -190,6 +189,35 @@ class Stream:
             raise RequestError(f"token id {bad} is not in 0..{self._model.vocab_size - 1}")
         return tokens.astype(np.int32, copy=False)
 
+    def _run_plan(
+        self, engine: Engine, tokens: NDArray[np.int32], emitted: list[Array], *, all_logits: bool
+    ) -> None:
+        if self._plan is None:
+            self._plan = engine.plan(self.caches)
+        plan, head = self._plan, self._model.head
+        size = HEAD_ROWS if all_logits else engine.chunk
+        for start in range(0, len(tokens), size):
+            part, position = tokens[start : start + size], self.position + start
+            is_last = start + len(part) == len(tokens)
+            logits = len(part) if all_logits else int(is_last and isinstance(head, LogitsHead))
+            plan.run(part, position, logits)
+            h = _finite(plan.last_h[: len(part)], position)
+            if isinstance(head, SentenceHead):
+                self._emit(head, h, part, emitted)
+            elif logits:
+                emitted.append(plan.logits(logits).copy())
+
+    def _run_graphs(
+        self, tokens: NDArray[np.int32], emitted: list[Array], *, all_logits: bool
+    ) -> None:
+        spaces = self._model.spaces
+        size = spaces[0].chunk
+        starts = range(0, len(tokens), size)
+        spaces = spaces[: len(starts)] or spaces[:1]  # one chunk needs no threads
+        fills = (_filler(tokens[i : i + size], self.position + i) for i in starts)
+        wanted = None if all_logits else self.position + len(tokens)
+        run_stages(self._stages(emitted, wanted), spaces, fills)
+
     def _stages(
         self, emitted: list[Array], wanted: int | None
     ) -> list[Callable[[Workspace], None]]:
@@ -205,7 +233,8 @@ class Stream:
                     elif isinstance(head, LogitsHead):
                         _emit_logits(head, space, wanted, emitted)
                     else:
-                        self._emit(head, space, emitted)
+                        ids, h = space.ids[: space.length], _last(space)
+                        self._emit(head, h, ids, emitted)
 
             return run
 
@@ -218,8 +247,9 @@ class Stream:
             self._model.kernels, space.mixing[i], space.length, self.caches[i], y
         )
 
-    def _emit(self, head: SentenceHead, space: Workspace, emitted: list[Array]) -> None:
-        h, ids = _finite(space), space.ids[: space.length]
+    def _emit(
+        self, head: SentenceHead, h: Array, ids: NDArray[np.int32], emitted: list[Array]
+    ) -> None:
         ends = np.flatnonzero(np.isin(ids, head.end_tokens))
         means = self._pool_sentences(h, ends)
         if len(ends):
@@ -246,19 +276,22 @@ class Stream:
 def _emit_logits(
     head: LogitsHead, space: Workspace, wanted: int | None, emitted: list[Array]
 ) -> None:
-    h = _finite(space)
+    h = _last(space)
     if wanted is None:
         emitted.append(head.logits(h))
     elif space.position + space.length == wanted:
         emitted.append(head.logits(h[-1:]))
 
 
-def _finite(space: Workspace) -> Array:
-    """The last residuals (T, hidden) of a chunk."""
-    h = space.last_h[: space.length]
+def _last(space: Workspace) -> Array:
+    return _finite(space.last_h[: space.length], space.position)
+
+
+def _finite(h: Array, position: int) -> Array:
+    """The last residuals (T, hidden) of a chunk, if they are numbers."""
     if not np.isfinite(h).all():
         raise NonFiniteError(
-            f"NaN or infinity came out of the model after position {space.position}; "
+            f"NaN or infinity came out of the model after position {position}; "
             "the bundle or the state is damaged"
         )
     return h

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgehybrid.runtime.graph import Segment
 from edgehybrid.runtime.mixers import Mixer
 from edgehybrid.runtime.recurrent import Buffers
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+    from edgehybrid.runtime.graph import Segment
 
 
 class Workspace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 import edgehybrid
-from edgehybrid.bundle import FORMAT, Bundle
+from edgehybrid.bundle import DENSE, FORMAT, Bundle
 from edgehybrid_export.chat import describe_prompt, write_template
 from edgehybrid_export.checkpoint import Checkpoint
+from edgehybrid_export.dense import describe_dense
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.families import read_model
 from edgehybrid_export.head import head_graphs
@@ -30,7 +32,13 @@ from edgehybrid_export.mixer_spec import (
     SelectiveMixer,
     SsdMixer,
 )
-from edgehybrid_export.pack import fingerprint_all, fingerprints, write_files, write_manifest
+from edgehybrid_export.pack import (
+    fingerprint_all,
+    fingerprints,
+    write_files,
+    write_graphs,
+    write_manifest,
+)
 from edgehybrid_export.precision import Precisions, parse_precisions
 from edgehybrid_export.segments import segments
 from edgehybrid_export.source import Source, find
@@ -107,7 +115,13 @@ def _build(
         head_graphs(spec.head, precisions.head, store),
     )
     tokenizer = source.folder / "tokenizer.json"
-    parts = write_files(folder, graphs, store, mixer_tensors(spec), tokenizer)
+    write_graphs(folder, graphs)
+    tensors = mixer_tensors(spec)
+    if (found_dense := describe_dense(spec, precisions, store)) is not None:
+        dense, small = found_dense
+        tensors |= small
+        (folder / DENSE).write_text(json.dumps(dense), encoding="utf-8")
+    parts = write_files(folder, store, tensors, tokenizer)
     write_template(source.folder, folder)
     manifest = _manifest(found, source, spec, precisions) | {"parts": parts}
     manifest["files"] = fingerprints(folder)

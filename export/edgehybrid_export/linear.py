@@ -4,13 +4,14 @@ float32   x @ W
 float16   the same: W is widened when the graph is loaded
 int8      W per output channel, x per token: each row of x is divided by its own absolute
           maximum and rounded to 8 bits around 128, so that a token's result never depends on
-          the tokens beside it; the integer product is exact.
+          the tokens beside it; the integer product is exact. Rows of W are stored as kernels
+          read them; ONNX Runtime transposes them when it loads the graph.
 int4      W in blocks of input channels (MatMulNBits); x is rounded to 8 bits per row and block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,8 @@ from onnx import TensorProto
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.graph import CONTRIB, Graph
 from edgehybrid_export.mixer_spec import Linear
-from edgehybrid_export.precision import Precision
-from edgehybrid_export.quantise import float_columns, int4_rows, int8_columns, int8_rows
+from edgehybrid_export.precision import KNOWN, Precision
+from edgehybrid_export.quantise import float_columns, int4_rows, int8_rows
 from edgehybrid_export.weights import Weight
 
 
@@ -43,6 +44,11 @@ def scaled(graph: Graph, x: str, precision: Precision) -> Scaled:
     largest = graph.node("Max", high, low, tiny)
     step, zero = _activation_grid(graph)
     return Scaled(graph.node("QuantizeLinear", graph.node("Div", x, largest), step, zero), largest)
+
+
+def stored_key(weight: Weight, precision: Precision) -> Hashable:
+    """Under which the store keeps a quantised weight."""
+    return weight.key, precision
 
 
 def gather(graph: Graph, x: Scaled, rows: str) -> Scaled:
@@ -68,12 +74,12 @@ def embedding(graph: Graph, ids: str, table: Weight, precision: Precision, *, sh
     if precision.kind == "int4":
         return _int4_embedding(graph, ids, table, precision)
     if precision.kind == "int8":
-        make = int8_columns if shared else int8_rows
         rows, scale = graph.stored(
-            (table.key, make.__name__), lambda: make(table), "weight", "scale", part="embedding"
-        )
+            stored_key(table, precision), lambda: int8_rows(table), "weight", "scale",
+            part="embedding",
+        )  # fmt: skip
         steps = graph.reshape(graph.node("Gather", scale, ids), [-1, 1])
-        return graph.node("Mul", _widened(graph, _rows(graph, rows, ids, shared=shared)), steps)
+        return graph.node("Mul", _widened(graph, graph.node("Gather", rows, ids)), steps)
     rows = _float_columns(graph, table, precision, part="embedding", flip=not shared)
     return _widened(graph, _rows(graph, rows, ids, shared=shared), precision)
 
@@ -134,9 +140,10 @@ def _float_columns(
 def _int8(graph: Graph, x: Scaled, weight: Weight) -> str:
     if x.scale is None:
         raise ExportError("an int8 product needs rows that were scaled first")
-    columns, scale = graph.stored(
-        (weight.key, int8_columns.__name__), lambda: int8_columns(weight), "weight", "scale"
+    rows, scale = graph.stored(
+        stored_key(weight, KNOWN["int8"]), lambda: int8_rows(weight), "weight", "scale"
     )
+    columns = graph.node("Transpose", rows, perm=[1, 0])
     step, zero = _activation_grid(graph)
     product = graph.node(
         "MatMulIntegerToFloat", x.value, columns, step, scale, zero, domain=CONTRIB
@@ -159,8 +166,7 @@ def _int4_stored(
     shapes: Sequence[Sequence[int]] | None = None,
 ) -> list[str]:
     hints = ("weight", "scale", "zero")[: 2 if precision.symmetric else 3]
-    key = (weight.key, precision)
     return graph.stored(
-        key, lambda: int4_rows(weight, precision), *hints,
+        stored_key(weight, precision), lambda: int4_rows(weight, precision), *hints,
         part=part, shapes=shapes and shapes[: len(hints)],
     )  # fmt: skip

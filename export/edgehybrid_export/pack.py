@@ -17,16 +17,19 @@ from edgehybrid_export.graph import Graph
 from edgehybrid_export.store import WeightStore
 
 
+def write_graphs(folder: Path, graphs: Iterable[Graph]) -> None:
+    """Write graphs as they are made, one in memory at a time."""
+    for graph in graphs:
+        graph.write(folder)
+
+
 def write_files(
     folder: Path,
-    graphs: Iterable[Graph],
     store: WeightStore,
     tensors: dict[str, NDArray[np.float32]],
     tokenizer: Path,
 ) -> dict[str, int]:
-    """Write everything but the manifest; return the bytes of weights by part of the model."""
-    for graph in graphs:
-        graph.write(folder)
+    """Write mixers and tokenizer; return the bytes of weights by part of the model."""
     save_file(
         {name: np.ascontiguousarray(array) for name, array in tensors.items()}, folder / MIXERS
     )

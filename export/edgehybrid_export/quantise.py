@@ -35,16 +35,6 @@ def int8_rows(weight: Weight) -> list[NDArray[Any]]:
     return [rows, scale]
 
 
-def int8_columns(weight: Weight) -> list[NDArray[Any]]:
-    """int8 (inputs, outputs), scale (outputs,)."""
-    columns = np.empty((weight.inputs, weight.outputs), np.int8)
-    scale = np.empty(weight.outputs, np.float32)
-    for where, block in weight.blocks():
-        rows, scale[where] = quantise_rows(block)
-        columns[:, where] = rows.T
-    return [columns, scale]
-
-
 def float_columns(weight: Weight, dtype: type[np.floating[Any]]) -> list[NDArray[Any]]:
     """(inputs, outputs)."""
     columns = np.empty((weight.inputs, weight.outputs), dtype)

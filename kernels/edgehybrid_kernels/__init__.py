@@ -15,7 +15,14 @@ from __future__ import annotations
 
 from edgehybrid_kernels.attention.cache import RoutedCache
 from edgehybrid_kernels.attention.full import FullCache
-from edgehybrid_kernels.backend import Kernels, compile_all, is_compiled, load_kernels
+from edgehybrid_kernels.backend import (
+    Kernels,
+    compile_all,
+    is_compiled,
+    load_kernels,
+    load_task,
+    multiplies_bytes_fast,
+)
 from edgehybrid_kernels.errors import KernelError
 from edgehybrid_kernels.rope import angles
 from edgehybrid_kernels.threads import get_threads, set_threads
@@ -30,5 +37,7 @@ __all__ = [
     "get_threads",
     "is_compiled",
     "load_kernels",
+    "load_task",
+    "multiplies_bytes_fast",
     "set_threads",
 ]

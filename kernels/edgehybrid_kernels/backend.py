@@ -22,7 +22,7 @@ from edgehybrid_kernels.selective import SelectiveScan
 from edgehybrid_kernels.ssd import SsdScan
 
 if TYPE_CHECKING:
-    from edgehybrid_kernels.jit import Kernel
+    from edgehybrid_kernels.jit import Kernel, Task
 
 BackendName: TypeAlias = Literal["auto", "numba", "numpy"]
 
@@ -30,15 +30,35 @@ BackendName: TypeAlias = Literal["auto", "numba", "numpy"]
 READER = ("causal_conv", "ssd_scan", "gated_rms_norm", "attention")
 # Where each function is, and what its compiled kernel is called.
 _PLACES = {
-    "causal_conv": ("conv", "conv_kernel"),
-    "ssd_scan": ("ssd", "ssd_kernel"),
-    "gated_rms_norm": ("norm", "norm_kernel"),
-    "attention": ("attention", "attention_kernel"),
-    "rotate": ("rope", "rotate_kernel"),
-    "apply_gate": ("gate", "gate_kernel"),
-    "gated_delta": ("delta", "delta_kernel"),
-    "selective_scan": ("selective", "selective_kernel"),
-    "rg_lru": ("rglru", "rg_lru_kernel"),
+    "causal_conv": ("conv.compiled", "conv_kernel"),
+    "ssd_scan": ("ssd.compiled", "ssd_kernel"),
+    "gated_rms_norm": ("norm.compiled", "norm_kernel"),
+    "attention": ("attention.compiled", "attention_kernel"),
+    "rotate": ("rope.compiled", "rotate_kernel"),
+    "apply_gate": ("gate.compiled", "gate_kernel"),
+    "gated_delta": ("delta.compiled", "delta_kernel"),
+    "selective_scan": ("selective.compiled", "selective_kernel"),
+    "rg_lru": ("rglru.compiled", "rg_lru_kernel"),
+}
+# The same and others as steps of a program.
+_TASKS = {
+    "conv_task": "conv.compiled",
+    "ssd_task": "ssd.compiled",
+    "norm_task": "norm.compiled",
+    "gate_task": "gate.compiled",
+    "rotate_task": "rope.compiled",
+    "delta_task": "delta.compiled",
+    "attention_task": "attention.compiled",
+    "linear_int8_task": "dense.linear",
+    "linear_int4_32_task": "dense.linear",
+    "linear_int4_64_task": "dense.linear",
+    "linear_int4_128_task": "dense.linear",
+    "linear_float_task": "dense.linear",
+    "prepare_task": "dense.prepare",
+    "embed_task": "dense.prepare",
+    "add_task": "dense.prepare",
+    "delta_gates_task": "dense.prepare",
+    "drive": "program.drive",
 }
 
 _log = logging.getLogger("edgehybrid_kernels")
@@ -114,6 +134,31 @@ def compile_all(names: Collection[str] = READER) -> None:
     release_compiler()
 
 
+def load_task(name: str) -> Task:
+    """A step of programs; Numba is imported only here.
+
+    Raises:
+        KernelError: Numba cannot be had, or the name is unknown.
+    """
+    if name not in _TASKS:
+        raise KernelError(f"task is {name!r}, expected one of {list(_TASKS)}")
+    _require_numba()
+    task: Task = getattr(importlib.import_module(f"edgehybrid_kernels.{_TASKS[name]}"), name)
+    return task
+
+
+def multiplies_bytes_fast() -> bool:
+    """Whether this machine's instructions make products of bytes worth doing here.
+
+    Raises:
+        KernelError: Numba cannot be had.
+    """
+    _require_numba()
+    from edgehybrid_kernels.dense.dots import IS_FAST
+
+    return IS_FAST
+
+
 def is_compiled(names: Collection[str] = READER) -> bool:
     """Whether :func:`compile_all` would find all machine code in memory or in the disk cache.
 
@@ -131,13 +176,14 @@ def is_compiled(names: Collection[str] = READER) -> bool:
 
 def _check_names(names: Collection[str]) -> None:
     for name in names:
-        if name not in _PLACES:
-            raise KernelError(f"kernel is {name!r}, expected one of {list(_PLACES)}")
+        if name not in _PLACES and name not in _TASKS:
+            raise KernelError(f"kernel is {name!r}, expected one of {[*_PLACES, *_TASKS]}")
 
 
 def _load(kind: str, name: str) -> Any:
     """A backend's function of this name: ``kind`` is its module, compiled or reference."""
-    module = importlib.import_module(f"edgehybrid_kernels.{_PLACES[name][0]}.{kind}")
+    folder = _PLACES[name][0].partition(".")[0]
+    module = importlib.import_module(f"edgehybrid_kernels.{folder}.{kind}")
     return getattr(module, name)
 
 
@@ -160,8 +206,8 @@ def _compiled_kernels(names: Collection[str] = tuple(_PLACES)) -> list[Kernel]:
     _require_numba()
     found = []
     for name in names:
-        folder, kernel = _PLACES[name]
-        module = importlib.import_module(f"edgehybrid_kernels.{folder}.compiled")
+        place, kernel = _PLACES[name] if name in _PLACES else (_TASKS[name], name)
+        module = importlib.import_module(f"edgehybrid_kernels.{place}")
         found.append(getattr(module, kernel))
     return found
 

@@ -43,6 +43,7 @@ _compiling = threading.Lock()
 _SOURCES = (
     *("jit.py", "simd.py", "vmath.py", "elementwise.py"),
     *("attention/heap.py", "attention/attend.py", "*/compiled.py"),
+    *("dense/dots.py", "dense/linear.py", "dense/prepare.py", "program/*.py"),
 )
 
 
@@ -83,6 +84,8 @@ class Kernel:
     """A compiled function, loaded from the disk cache or compiled on the first call."""
 
     def __init__(self, function: Callable[..., None], signature: tuple[Any, ...]):
+        #: The same for other kernels and tasks to call.
+        self.function = helper(function)
         function.__qualname__ = f"{function.__qualname__}_{_digest()}"
         self._signature = signature
         # nogil: other threads run meanwhile, those that share this kernel's work above all.
@@ -117,6 +120,23 @@ class Kernel:
     def _first_call(self, *arguments: Any) -> None:
         self.compile()
         self._call(*arguments)
+
+
+class Task(Kernel):
+    """A compiled function of packed arguments, a range of units and scratch memory.
+
+    Called by its address from a table of steps; see ``program``.
+    """
+
+    def __init__(self, function: Callable[..., None]):
+        super().__init__(function, (INT, INT, INT, INT))
+
+    @property
+    def address(self) -> int:
+        """Where the machine code is; it stays there as long as this object lives."""
+        self.compile()
+        result = self._dispatcher.get_compile_result(types.void(INT, INT, INT, INT))
+        return int(result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name))
 
 
 def kernel(*signature: Any) -> Callable[[Callable[..., None]], Kernel]:

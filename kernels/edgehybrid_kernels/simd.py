@@ -41,7 +41,7 @@ FLOAT_BYTES: Final = 4
 LANES: Final = 16 if "+avx512f" in jit.target()[2].split(",") else 8
 
 _FLOAT = ir.FloatType()
-_INT = ir.IntType(32)
+_INT, _LONG = ir.IntType(32), ir.IntType(64)
 _FLOATS = ir.VectorType(_FLOAT, LANES)
 _INTS = ir.VectorType(_INT, LANES)
 _BITS = ir.VectorType(ir.IntType(1), LANES)
@@ -122,11 +122,13 @@ def _splat(builder: Builder, scalar: Any, vector: Any = _FLOATS) -> Any:
     return builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), zeros)
 
 
-def _pointer(builder: Builder, address: Any, pointee: Any) -> Any:
+def pointer_to(builder: Builder, address: Any, pointee: Any) -> Any:
+    """An address as a typed pointer."""
     return builder.inttoptr(address, pointee.as_pointer())
 
 
-def _call(builder: Builder, name: str, result: Any, arguments: list[Any]) -> Any:
+def call_intrinsic(builder: Builder, name: str, result: Any, arguments: list[Any]) -> Any:
+    """Calls one of LLVM's functions."""
     kind = ir.FunctionType(result, [argument.type for argument in arguments])
     return builder.call(_cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
@@ -143,19 +145,19 @@ def _is_whole(builder: Builder, lanes: Any) -> Any:
 @primitive
 def load(builder: Builder, address: int) -> Vector:
     """Reads LANES numbers."""
-    return builder.load(_pointer(builder, address, _FLOATS), align=_UNALIGNED)  # type: ignore[no-any-return]
+    return builder.load(pointer_to(builder, address, _FLOATS), align=_UNALIGNED)  # type: ignore[no-any-return]
 
 
 @primitive
 def store(builder: Builder, address: int, value: Vector) -> None:
     """Writes LANES numbers."""
-    builder.store(value, _pointer(builder, address, _FLOATS), align=_UNALIGNED)
+    builder.store(value, pointer_to(builder, address, _FLOATS), align=_UNALIGNED)
 
 
 @primitive
 def load_first(builder: Builder, address: int, lanes: int) -> Vector:
     """Reads up to LANES numbers and nothing after them; the other lanes are 0."""
-    pointer = _pointer(builder, address, _FLOATS)
+    pointer = pointer_to(builder, address, _FLOATS)
     with builder.if_else(_is_whole(builder, lanes), likely=True) as (whole, ragged):
         with whole:
             everything = builder.load(pointer, align=_UNALIGNED)
@@ -167,7 +169,7 @@ def load_first(builder: Builder, address: int, lanes: int) -> Vector:
                 _mask(builder, lanes),
                 ir.Constant(_FLOATS, None),
             ]
-            some = _call(builder, f"llvm.masked.load.v{LANES}f32.p0", _FLOATS, arguments)
+            some = call_intrinsic(builder, f"llvm.masked.load.v{LANES}f32.p0", _FLOATS, arguments)
             from_ragged = builder.block
     loaded = builder.phi(_FLOATS)
     loaded.add_incoming(everything, from_whole)
@@ -178,33 +180,83 @@ def load_first(builder: Builder, address: int, lanes: int) -> Vector:
 @primitive
 def store_first(builder: Builder, address: int, value: Vector, lanes: int) -> None:
     """Writes up to LANES numbers and nothing after them."""
-    pointer = _pointer(builder, address, _FLOATS)
+    pointer = pointer_to(builder, address, _FLOATS)
     with builder.if_else(_is_whole(builder, lanes), likely=True) as (whole, ragged):
         with whole:
             builder.store(value, pointer, align=_UNALIGNED)
         with ragged:
             arguments = [value, pointer, _INT(_UNALIGNED), _mask(builder, lanes)]
-            _call(builder, f"llvm.masked.store.v{LANES}f32.p0", ir.VoidType(), arguments)
+            call_intrinsic(builder, f"llvm.masked.store.v{LANES}f32.p0", ir.VoidType(), arguments)
 
 
 @primitive
 def load_scalar(builder: Builder, address: int) -> float:
     """Reads one number."""
-    return builder.load(_pointer(builder, address, _FLOAT), align=_UNALIGNED)  # type: ignore[no-any-return]
+    return builder.load(pointer_to(builder, address, _FLOAT), align=_UNALIGNED)  # type: ignore[no-any-return]
 
 
 @primitive
 def store_scalar(builder: Builder, address: int, value: float) -> None:
     """Writes one number."""
-    builder.store(value, _pointer(builder, address, _FLOAT), align=_UNALIGNED)
+    builder.store(value, pointer_to(builder, address, _FLOAT), align=_UNALIGNED)
 
 
 @primitive
 def prefetch(builder: Builder, address: int) -> None:
     """Asks for the cache line at an address, which need not be valid, to be read soon."""
-    pointer = _pointer(builder, address, ir.IntType(8))
+    pointer = pointer_to(builder, address, ir.IntType(8))
     hints = [_INT(0), _INT(3), _INT(1)]  # for reading, into every level, data
-    _call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, *hints])
+    call_intrinsic(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, *hints])
+
+
+@primitive
+def load_word(builder: Builder, address: int) -> int:
+    """Reads one int64."""
+    return builder.load(pointer_to(builder, address, _LONG), align=_UNALIGNED)  # type: ignore[no-any-return]
+
+
+@primitive
+def load_int(builder: Builder, address: int) -> int:
+    """Reads one int32."""
+    value = builder.load(pointer_to(builder, address, _INT), align=_UNALIGNED)
+    return builder.sext(value, _LONG)  # type: ignore[no-any-return]
+
+
+@primitive
+def load_byte(builder: Builder, address: int) -> int:
+    """Reads one signed byte."""
+    value = builder.load(pointer_to(builder, address, ir.IntType(8)), align=1)
+    return builder.sext(value, _LONG)  # type: ignore[no-any-return]
+
+
+@primitive
+def store_word(builder: Builder, address: int, value: int) -> None:
+    """Writes one int64."""
+    builder.store(value, pointer_to(builder, address, _LONG), align=_UNALIGNED)
+
+
+@primitive
+def store_bytes(builder: Builder, address: int, rounded: Vector) -> None:
+    """Writes LANES numbers n, given as n + 1.5 * 2**23, as signed bytes; NaN as any byte."""
+    bits = builder.trunc(builder.bitcast(rounded, _INTS), ir.VectorType(ir.IntType(8), LANES))
+    builder.store(bits, pointer_to(builder, address, bits.type), align=1)
+
+
+def _every_other(builder: Builder, low: Any, high: Any, start: int) -> Any:
+    picks = ir.Constant(_INTS, list(range(start, 2 * LANES, 2)))
+    return builder.shuffle_vector(low, high, picks)
+
+
+@primitive
+def evens(builder: Builder, low: Vector, high: Vector) -> Vector:
+    """The first, third, fifth ... number of two vectors."""
+    return _every_other(builder, low, high, 0)  # type: ignore[no-any-return]
+
+
+@primitive
+def odds(builder: Builder, low: Vector, high: Vector) -> Vector:
+    """The second, fourth, sixth ... number of two vectors."""
+    return _every_other(builder, low, high, 1)  # type: ignore[no-any-return]
 
 
 @primitive
@@ -216,19 +268,19 @@ def splat(builder: Builder, value: float) -> Vector:
 @primitive
 def fma(builder: Builder, left: Vector, right: Vector, addend: Vector) -> Vector:
     """left * right + addend, rounded once."""
-    return _call(builder, f"llvm.fma.v{LANES}f32", _FLOATS, [left, right, addend])  # type: ignore[no-any-return]
+    return call_intrinsic(builder, f"llvm.fma.v{LANES}f32", _FLOATS, [left, right, addend])  # type: ignore[no-any-return]
 
 
 @primitive
 def magnitude(builder: Builder, value: Vector) -> Vector:
     """Absolute values."""
-    return _call(builder, f"llvm.fabs.v{LANES}f32", _FLOATS, [value])  # type: ignore[no-any-return]
+    return call_intrinsic(builder, f"llvm.fabs.v{LANES}f32", _FLOATS, [value])  # type: ignore[no-any-return]
 
 
 @primitive
 def square_root(builder: Builder, value: Vector) -> Vector:
     """Square roots; NaN below 0."""
-    return _call(builder, f"llvm.sqrt.v{LANES}f32", _FLOATS, [value])  # type: ignore[no-any-return]
+    return call_intrinsic(builder, f"llvm.sqrt.v{LANES}f32", _FLOATS, [value])  # type: ignore[no-any-return]
 
 
 @primitive

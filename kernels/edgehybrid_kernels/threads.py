@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,22 @@ def _spread(kernel: Kernel, arguments: tuple[Any, ...], units: int, threads: int
     for helper in helpers:
         if not helper.cancel():
             helper.result()
+
+
+def share(work: Callable[[int], None], threads: int) -> None:
+    """Calls ``work(0)`` here and ``work(1)`` ... in other threads, which may come late or not.
+
+    Args:
+        work: must do all there is to do even if it is only called once.
+        threads: how many calls at most.
+    """
+    helpers = [_workers().submit(work, i) for i in range(1, threads)]
+    try:
+        work(0)
+    finally:
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
 
 
 def _workers() -> ThreadPoolExecutor:

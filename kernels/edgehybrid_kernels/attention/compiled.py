@@ -16,7 +16,16 @@ from edgehybrid_kernels.attention.attend import attend
 from edgehybrid_kernels.attention.cache import RoutedCache, padded_slots
 from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
-from edgehybrid_kernels.jit import FLOAT, INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.jit import FLOAT, INT, Task, helper, kernel, read_only, writable
+from edgehybrid_kernels.program.views import (
+    cube,
+    int_matrix,
+    long_matrix,
+    longs,
+    matrix,
+    number,
+    word,
+)
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
@@ -165,3 +174,25 @@ def attention_kernel(
         sizes = (head, n_queries, (head_dim, values.shape[2]), seen, (sinks, window))
         scaling = (scale, softcap)
         n_routed[head] = _read_head(inputs, kept, books, n_routed[head], sizes, scaling)
+
+
+_attention = attention_kernel.function
+
+
+@Task
+def attention_task(at: int, first: int, last: int, scratch: int) -> None:
+    """As the kernel, for a table of steps; how many tokens were seen is read when it runs."""
+    q, k, v, scores, out = (
+        matrix(at), matrix(at + 40), matrix(at + 80), matrix(at + 120), matrix(at + 160),
+    )  # fmt: skip
+    logits, scale, softcap = cube(at + 200), number(at, 32), number(at, 33)
+    keys, values, bias, score = (
+        cube(at + 272), cube(at + 328), matrix(at + 384), matrix(at + 424),
+    )  # fmt: skip
+    position, heaps, n_routed = long_matrix(at + 464), int_matrix(at + 504), longs(at + 544)
+    seen = longs(at + 568)[0]
+    sinks, window = word(at, 74), word(at, 75)
+    _attention(
+        q, k, v, scores, out, logits, scale, softcap, keys, values, bias, score, position, heaps,
+        n_routed, seen, sinks, window, first, last,
+    )  # fmt: skip

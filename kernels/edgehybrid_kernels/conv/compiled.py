@@ -9,7 +9,8 @@ import numpy as np
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.conv import check
-from edgehybrid_kernels.jit import BOOL, INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.jit import BOOL, INT, Task, helper, kernel, read_only, writable
+from edgehybrid_kernels.program.views import matrix, vector, word
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
@@ -106,3 +107,14 @@ def conv_kernel(
                 total = silu_of(total)
             store_first(out_at + at, total, lanes)
     _move_state(x_at, x_row, tokens, state_at, width, n_taps - 1, (first, last))
+
+
+_convolve = conv_kernel.function
+
+
+@Task
+def conv_task(at: int, first: int, last: int, scratch: int) -> None:
+    """As the kernel, for a table of steps."""
+    x, weight, bias, state = matrix(at), matrix(at + 40), vector(at + 80), matrix(at + 104)
+    out, taps, silu = matrix(at + 144), matrix(at + 184), word(at, 28) != 0
+    _convolve(x, weight, bias, state, out, taps, silu, first, last)

@@ -19,7 +19,8 @@ import numpy as np
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.delta import L2_EPS, check
-from edgehybrid_kernels.jit import FLOAT, INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.jit import FLOAT, INT, Task, helper, kernel, read_only, writable
+from edgehybrid_kernels.program.views import block, cube, matrix, number, word
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
@@ -42,10 +43,10 @@ _SIGNATURE = (
     *(writable(3), writable(2), writable(4), writable(3)),
     *(INT, FLOAT, INT, INT),
 )
-_BLOCK = 32
+BLOCK = 32
 # What is made of a token before it meets the state: k, exp(g), k * exp(g), q * exp(g), and in the
 # first two numbers of the last row q . k and beta.
-_KEY, _DECAY, _RECALL, _QUERY, _OTHER, _ROWS = range(6)
+_KEY, _DECAY, _RECALL, _QUERY, _OTHER, ROWS_OF_TOKEN = range(6)
 # Of one core of a Zen 4 server; it only decides whether a call is worth a second thread.
 _MICROSECONDS_PER_STATE = 9e-5
 
@@ -55,9 +56,9 @@ def gated_delta(
 ) -> None:
     """See :class:`edgehybrid_kernels.delta.GatedDelta`; bit-identical however cut."""
     tokens, _, heads, key_dim, value_dim, _ = check(q, k, v, g, beta, state, out)
-    block = max(min(tokens, _BLOCK), 1)
+    block = max(min(tokens, BLOCK), 1)
     padded = -(-max(key_dim, 2) // LANES) * LANES
-    rows = np.empty((heads, block, _ROWS, padded), np.float32)
+    rows = np.empty((heads, block, ROWS_OF_TOKEN, padded), np.float32)
     ragged = value_dim % (2 * LANES)
     spare = np.empty((heads if ragged else 0, key_dim, 2 * LANES), np.float32)
     threads.run(
@@ -244,3 +245,15 @@ def delta_kernel(
             v_here, out_here = v_at + start * v.strides[0], out_at + start * out.strides[0]
             at = (rows_at, v_here, v.strides[0], out_here, out.strides[0])
             _scan_head(state_at, spare_at, (dim, value_dim, row, token_row), taken, at)
+
+
+_delta = delta_kernel.function
+
+
+@Task
+def delta_task(at: int, first: int, last: int, scratch: int) -> None:
+    """As the kernel, for a table of steps."""
+    q, k, v, g, beta = (matrix(at), matrix(at + 40), matrix(at + 80), matrix(at + 120), matrix(at + 160))
+    state, out, rows, spare = cube(at + 200), matrix(at + 256), block(at + 296), cube(at + 368)
+    taken = min(word(at, 53), max(q.shape[0], 1))
+    _delta(q, k, v, g, beta, state, out, rows, spare, taken, number(at, 54), first, last)

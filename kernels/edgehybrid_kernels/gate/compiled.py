@@ -7,7 +7,8 @@ from typing import Any
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.gate import ACTIVATIONS, Activation, check
-from edgehybrid_kernels.jit import INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.jit import INT, Task, helper, kernel, read_only, writable
+from edgehybrid_kernels.program.views import matrix, word
 from edgehybrid_kernels.simd import FLOAT_BYTES, LANES, Vector, load_first, store_first
 from edgehybrid_kernels.vmath import gelu_tanh, sigmoid, silu
 
@@ -49,3 +50,12 @@ def gate_kernel(y: Any, z: Any, out: Any, activation: int, first: int, last: int
             at, lanes = channel * FLOAT_BYTES, channels - channel
             gate = _activated(load_first(z_at + at, lanes), activation)
             store_first(out_at + at, load_first(y_at + at, lanes) * gate, lanes)
+
+
+_gate = gate_kernel.function
+
+
+@Task
+def gate_task(at: int, first: int, last: int, scratch: int) -> None:
+    """As the kernel, for a table of steps."""
+    _gate(matrix(at), matrix(at + 40), matrix(at + 80), word(at, 15), first, last)

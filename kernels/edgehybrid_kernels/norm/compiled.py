@@ -12,8 +12,9 @@ import numpy as np
 
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
-from edgehybrid_kernels.jit import FLOAT, INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.jit import FLOAT, INT, Task, helper, kernel, read_only, writable
 from edgehybrid_kernels.norm import Gate, check
+from edgehybrid_kernels.program.views import matrix, number, vector, word
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
@@ -133,3 +134,14 @@ def norm_kernel(
                 _gate_then_norm(at, width, eps, mode)
             else:
                 _norm_then_gate(at, width, eps, mode)
+
+
+_normalise = norm_kernel.function
+
+
+@Task
+def norm_task(at: int, first: int, last: int, scratch: int) -> None:
+    """As the kernel, for a table of steps."""
+    y, z, weight, out = matrix(at), matrix(at + 40), vector(at + 80), matrix(at + 104)
+    groups, weight_step, mode = word(at, 19), word(at, 20), word(at, 21)
+    _normalise(y, z, weight, out, number(at, 18), groups, weight_step, mode, first, last)

@@ -6,8 +6,9 @@ from typing import Any
 
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
-from edgehybrid_kernels.jit import INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.jit import INT, Task, helper, kernel, read_only, writable
 from edgehybrid_kernels.rope import check
+from edgehybrid_kernels.program.views import matrix, word
 from edgehybrid_kernels.simd import FLOAT_BYTES, LANES, fma, load_first, splat, store_first
 
 # x, cos, sin, out, head_dim, first, last
@@ -55,3 +56,13 @@ def rotate_kernel(
             out_at = out.ctypes.data + token * out.strides[0] + channel * FLOAT_BYTES
             _rotate_head(x_at, cos_at, sin_at, out_at, pairs)
             _copy(x_at, out_at, 2 * pairs, head_dim)
+
+
+_rotate = rotate_kernel.function
+
+
+@Task
+def rotate_task(at: int, first: int, last: int, scratch: int) -> None:
+    """As the kernel, for a table of steps."""
+    x, cos, sin, out = matrix(at), matrix(at + 40), matrix(at + 80), matrix(at + 120)
+    _rotate(x, cos, sin, out, word(at, 20), first, last)

@@ -14,7 +14,8 @@ import numpy as np
 
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
-from edgehybrid_kernels.jit import FLOAT, INT, helper, kernel, read_only, writable
+from edgehybrid_kernels.jit import FLOAT, INT, Task, helper, kernel, read_only, writable
+from edgehybrid_kernels.program.views import cube, matrix, number, vector
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
@@ -255,3 +256,16 @@ def ssd_kernel(
         )
         state_at = state.ctypes.data + n_state * channels_at
         _scan_head(state_at, spare_at, (tokens, n_state, channels), splat(d[head]), at, rows)
+
+
+_scan = ssd_kernel.function
+
+
+@Task
+def ssd_task(at: int, first: int, last: int, scratch: int) -> None:
+    """As the kernel, for a table of steps."""
+    x, dt, a, b, c = matrix(at), matrix(at + 40), vector(at + 80), matrix(at + 104), matrix(at + 144)
+    d, dt_bias, state, out = vector(at + 184), vector(at + 208), cube(at + 232), matrix(at + 288)
+    steps, spare = cube(at + 328), cube(at + 384)
+    low, high = number(at, 55), number(at, 56)
+    _scan(x, dt, a, b, c, d, dt_bias, state, out, steps, spare, low, high, first, last)

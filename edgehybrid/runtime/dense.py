@@ -1,0 +1,125 @@
+"""The dense parts of a bundle for kernels: weights where they lie in the file, mapped."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from edgehybrid.bundle import DENSE, MIXERS, WEIGHTS, Bundle
+from edgehybrid.errors import BundleDamaged
+
+Array = NDArray[np.float32]
+MAX_BYTES = 1 << 24
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Quantised weights: rows of outputs, padded to whole blocks of PADDING inputs.
+
+    weight (N, bytes of K) int8 or uint8; scale (N,) or (B, N); zero (B, N) int32, None for 8.
+    """
+
+    block: int  # 0: int8
+    outputs: int
+    inputs: int
+    padded: int
+    weight: NDArray[Any]
+    scale: Array
+    zero: NDArray[np.int32] | None = None
+    bias: Array | None = None
+
+
+class Dense:
+    """What `dense.json` says, with its arrays."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        from edgehybrid_kernels.dense.linear import PADDING
+        from edgehybrid_kernels.simd import LANES
+
+        path = bundle.file(DENSE)
+        if path.stat().st_size > MAX_BYTES:
+            raise BundleDamaged(f"{path} is {path.stat().st_size} bytes, over {MAX_BYTES}")
+        self.described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        self._mapped = np.memmap(bundle.file(WEIGHTS), np.uint8, "r")
+        self._small = load_file(bundle.file(MIXERS))
+        self._padding, self._lanes = PADDING, LANES
+
+    def array(self, name: str | None) -> Array | None:
+        """A small array by its name."""
+        return None if name is None else self._small[name]
+
+    def norm(self, fields: Mapping[str, Any]) -> tuple[Array, float]:
+        """Weight and epsilon."""
+        return self._small[fields["weight"]], float(fields["eps"])
+
+    def table(self, fields: Mapping[str, Any]) -> tuple[NDArray[Any], Array, NDArray[Any] | None]:
+        """Rows, scales and zero points of an embedding, as they lie."""
+        blocks = self._blocks(fields)
+        zero = partial(self._place, fields.get("zero"), np.uint8)
+        return (
+            self._rows(fields),
+            self._place(fields["scale"], np.float32, fields["outputs"] * blocks),
+            None if fields.get("zero") is None else zero(fields["outputs"] * -(-blocks // 2)),
+        )
+
+    def matrix(self, fields: Mapping[str, Any]) -> Matrix:
+        """The weights of a product."""
+        outputs, inputs, block = fields["outputs"], fields["inputs"], fields["block"]
+        blocks, padded = self._blocks(fields), -(-inputs // self._padding) * self._padding
+        scale = self._place(fields["scale"], np.float32, outputs * blocks)
+        zero = None
+        if block:
+            of_padded = padded // block
+            scale = _padded(scale.reshape(outputs, blocks), (outputs, of_padded)).T.copy()
+            if fields.get("zero") is not None:
+                packed = self._place(fields["zero"], np.uint8, outputs * -(-blocks // 2))
+                halves = np.stack([packed & 15, packed >> 4], -1).reshape(outputs, -1)
+                zero = _padded(halves[:, :blocks].astype(np.int32), (outputs, of_padded)).T.copy()
+        width = padded // 2 if block else padded
+        weight = _padded(self._rows(fields), (max(outputs, self._lanes), width))
+        bias = self.array(fields.get("bias"))
+        return Matrix(block, outputs, inputs, padded, weight, scale, zero, bias)
+
+    def release(self) -> None:
+        """Give back pages that were only read to be rearranged; they come again if needed."""
+        with suppress(AttributeError, ValueError, OSError):  # not on every system
+            self._mapped._mmap.madvise(mmap.MADV_DONTNEED)
+
+    def _blocks(self, fields: Mapping[str, Any]) -> int:
+        return -(-fields["inputs"] // fields["block"]) if fields["block"] else 1
+
+    def _rows(self, fields: Mapping[str, Any]) -> NDArray[Any]:
+        width = fields["inputs"]
+        if fields["block"]:
+            width = self._blocks(fields) * fields["block"] // 2
+        flat = self._place(fields["weight"], np.uint8, fields["outputs"] * width)
+        return flat.reshape(fields["outputs"], width)
+
+    def _place(self, place: int | str | None, dtype: Any, count: int) -> NDArray[Any]:
+        if isinstance(place, str):
+            found = self._small[place].reshape(-1).view(dtype)
+        elif isinstance(place, int) and place >= 0:
+            found = self._mapped[place : place + count * np.dtype(dtype).itemsize].view(dtype)
+        else:
+            raise BundleDamaged(f"dense.json has a place {place!r}; export the bundle again")
+        if len(found) != count:
+            raise BundleDamaged(f"dense.json: {place!r} holds {len(found)}, expected {count}")
+        return found
+
+
+def _padded(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """With zeros after the last row and column; the array itself where nothing is missing."""
+    if array.shape == shape:
+        return array
+    wider = np.zeros(shape, array.dtype)
+    wider[: array.shape[0], : array.shape[1]] = array
+    return wider

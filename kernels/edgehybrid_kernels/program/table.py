@@ -1,0 +1,117 @@
+"""Tables of steps: how they are made, changed and run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgehybrid_kernels import threads
+from edgehybrid_kernels.jit import Task
+from edgehybrid_kernels.program.drive import DONE, STEP, TAKEN, drive
+from edgehybrid_kernels.program.views import WORD, words_of
+
+#: Rows of a cache line, so that vectors do not straddle two.
+LINE = 64
+_WORDS = STEP // WORD
+
+
+@dataclass(eq=False)
+class Variable:
+    """A whole number that changes from run to run: see :meth:`Program.set`."""
+
+    words: list[int] = field(default_factory=list)
+    units: list[int] = field(default_factory=list)
+
+
+class Rows(NamedTuple):
+    """An array of which the first ``count`` rows are meant."""
+
+    array: NDArray[Any]
+    count: Variable
+
+
+class Program:
+    """Steps, their packed arguments, and scratch memory for each thread.
+
+    Not for use from several threads at once; ``run`` uses as many as it was given.
+    """
+
+    def __init__(self, scratch: NDArray[np.uint8]) -> None:
+        """``scratch`` (threads, bytes) may be shared by programs that never run together."""
+        self._scratch = scratch
+        self._steps: list[tuple[int, int, int, int]] = []
+        self._words: list[int] = []
+        self._kept: list[Any] = []
+        self._ready: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+
+    def add(self, task: Task, *arguments: Any, units: int | Variable, grain: int = 1) -> int:
+        """A step after all others; returns its number.
+
+        Args:
+            task: what it does.
+            arguments: arrays, Rows of arrays, whole numbers, variables, floats.
+            units: independent pieces of its work.
+            grain: how many of them a thread takes at a time.
+        """
+        index, at = len(self._steps), len(self._words)
+        for argument in arguments:
+            self._pack(argument)
+        if isinstance(units, Variable):
+            units.units.append(index)
+            units = 0
+        self._steps.append((task.address, at, units, grain))
+        self._kept.append((task, arguments))
+        self._ready = None
+        return index
+
+    def _pack(self, argument: Any) -> None:
+        if isinstance(argument, Variable):
+            argument.words.append(len(self._words))
+            self._words.append(0)
+        elif isinstance(argument, Rows):
+            argument.count.words.append(len(self._words) + 1)
+            self._words += words_of(argument.array)
+        else:
+            self._words += words_of(argument)
+
+    def replace(self, step: int, place: int, *arguments: Any) -> None:
+        """Other arrays for a step, from its ``place``-th word on."""
+        _, words = self._tables()
+        found = [word for argument in arguments for word in words_of(argument)]
+        at = self._steps[step][1] + place
+        words[at : at + len(found)] = found
+        self._kept.append(arguments)
+
+    def set(self, variable: Variable, value: int) -> None:
+        """Give a variable its value for the next runs."""
+        table, words = self._tables()
+        words[variable.words] = value
+        table[variable.units, 2] = value
+
+    def run(self) -> None:
+        """Do all steps, in order, on all threads."""
+        table, _ = self._tables()
+        table[:, TAKEN // WORD : DONE // WORD + 1] = 0
+        at, count = table.ctypes.data, len(table)
+        places = [row.ctypes.data for row in self._scratch]
+        threads.share(lambda i: drive(at, count, places[i]), len(places))
+
+    def _tables(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if self._ready is None:
+            words = np.array(self._words, np.int64)
+            table = aligned((len(self._steps), _WORDS), np.int64)
+            for row, (task, at, units, grain) in zip(table, self._steps, strict=True):
+                row[:4] = task, words.ctypes.data + at * WORD, units, grain
+            self._ready = table, words
+        return self._ready
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Zeros whose first byte begins a cache line."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    memory = np.zeros(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
