@@ -44,6 +44,9 @@ if _SDOT:
 #: Columns of a tile.
 TILE: Final = COLUMNS * LANES
 
+#: How many rows before they are used weights are asked for, and which cache takes them.
+_AHEAD, _SECOND_LEVEL = 16, 2
+
 _I8, _I16, _INT, _LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 _INTS = ir.VectorType(_INT, LANES)
 _BYTES = ir.VectorType(_I8, WIDTH)
@@ -149,6 +152,14 @@ def _loop(
     builder.cbranch(builder.icmp_signed("<", following, count), inside, after)
     builder.position_at_end(after)
     return results
+
+
+def _ask_for(builder: Builder, address: Any, vectors: int) -> None:
+    """Asks for so many vectors from an address on to be brought to the second-level cache."""
+    hints = [_INT(0), _INT(_SECOND_LEVEL), _INT(1)]
+    for offset in range(0, vectors * WIDTH, 64):
+        pointer = pointer_to(builder, builder.add(address, ir.Constant(_LONG, offset)), _I8)
+        call_intrinsic(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, *hints])
 
 
 def _rows_at(builder: Builder, address: Any, row: Any, count: int) -> list[Any]:
@@ -275,14 +286,23 @@ def _every(builder: Builder, vectors: list[Any], start: int) -> Any:
 
 @primitive
 def row_dots(builder: Builder, x: int, w: int, row: int, steps: int, out: int) -> None:
-    """out (LANES,) int32 = x (steps * WIDTH,) bytes times LANES rows of weights."""
+    """out (LANES,) int32 = x (steps * WIDTH,) bytes times LANES rows of weights.
+
+    While it works on these rows it asks for those that follow them: they are many short streams,
+    which the machine does not see coming, and memory is what takes the time.
+    """
     flip, sums = _splat(0x80808080), []
+    ahead = builder.mul(row, ir.Constant(_LONG, _AHEAD))
     for group in range(0, LANES, 4):
         offset = builder.mul(row, ir.Constant(_LONG, group))
         rows = _rows_at(builder, builder.add(w, offset), row, 4)
+        following = builder.add(rows[0], ahead)
 
-        def body(index: Any, totals: Any, rows: list[Any] = rows) -> list[Any]:
+        def body(
+            index: Any, totals: Any, rows: list[Any] = rows, following: Any = following
+        ) -> list[Any]:
             depth = builder.mul(index, ir.Constant(_LONG, WIDTH))
+            _ask_for(builder, builder.add(following, builder.mul(depth, ir.Constant(_LONG, 4))), 4)
             x_here = _load(builder, builder.add(x, depth))
             results = []
             for at, total in zip(rows, totals, strict=True):
@@ -306,11 +326,14 @@ def nibble_dots(block: int) -> Callable[[int, int, int, int, int], None]:
     def emit(builder: Builder, x: int, w: int, row: int, steps: int, out: int) -> None:
         mask, four = _splat(0x0F0F0F0F), _splat(4)
         per_step = max(2 * WIDTH // block, 1)  # blocks
+        ahead = builder.mul(row, ir.Constant(_LONG, _AHEAD))
 
         def body(index: Any, carried: Any) -> list[Any]:
             x_here = builder.add(x, builder.mul(index, ir.Constant(_LONG, 2 * WIDTH * vectors)))
             depth = builder.mul(index, ir.Constant(_LONG, WIDTH * vectors))
             rows = _rows_at(builder, builder.add(w, depth), row, LANES)
+            following = builder.add(w, builder.add(ahead, builder.mul(depth, ir.Constant(_LONG, LANES))))
+            _ask_for(builder, following, LANES * vectors)
             inputs = _evens_and_odds(builder, x_here, block, vectors)
             sums = []
             for at in rows:
