@@ -10,7 +10,7 @@ one call into compiled code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edgehybrid.runtime.dense import Dense, Matrix
 from edgehybrid.runtime.mixers import Mixer, Parallel
+from edgehybrid.runtime.limits import FEW
 from edgehybrid.runtime.planning import Desk, Planner
 from edgehybrid.runtime.state import Cache, CacheGroup
 from edgehybrid_kernels.program.table import Program
@@ -28,11 +29,10 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Head:
-    """Norm, product, scale and cap of the logits."""
+    """Norm, product and cap of the logits."""
 
     norm: tuple[Array, float]
     project: Matrix
-    scale: float
     softcap: float | None
 
 
@@ -104,8 +104,11 @@ def _head(dense: Dense) -> Head | None:
     fields = dense.described.get("head")
     if fields is None:
         return None
-    project = dense.matrix(fields["project"])
-    return Head(dense.norm(fields["norm"]), project, fields["scale"], fields["softcap"])
+    project, factor = dense.matrix(fields["project"]), np.float32(fields["scale"])
+    if factor != 1:
+        bias = None if project.bias is None else project.bias * factor
+        project = replace(project, scale=project.scale * factor, bias=bias)
+    return Head(dense.norm(fields["norm"]), project, fields["softcap"])
 
 
 def needed_tasks(dense: Dense, mixers: Sequence[Mixer]) -> set[str]:
@@ -157,6 +160,7 @@ class Plan:
         planner.turn(position, count)
         planner.grow(count)
         self.program.set(planner.rows, count)
+        self.program.be_quick(few=count <= FEW)
         if self._engine.head is not None:
             self.program.set(planner.head_rows, logits)
             row = self.last_h[max(count - logits, 0)]
@@ -167,8 +171,6 @@ class Plan:
     def logits(self, count: int) -> Array:
         """(count, vocab) of what the last run made, count at most HEAD_ROWS; a view."""
         head, logits = self._engine.head, self._engine.desk.logits[:count]
-        if head is not None and head.scale != 1:
-            logits *= np.float32(head.scale)
         if head is not None and head.softcap is not None:
             np.tanh(logits / np.float32(head.softcap), out=logits)
             logits *= np.float32(head.softcap)

@@ -12,7 +12,7 @@ from edgehybrid.runtime.dense import Matrix
 from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.mixers import Attention
 from edgehybrid.runtime.recurrent import GatedDelta, ShortConv, Ssd
-from edgehybrid_kernels import load_task
+from edgehybrid_kernels import RoutedCache, load_task
 from edgehybrid_kernels.attention.cache import padded_slots
 from edgehybrid_kernels.program.table import Program, Rows, Variable, aligned
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from edgehybrid.runtime.engine import Engine, Head
 
 Array = NDArray[np.float32]
+#: Runs of neighbouring weights that each thread reads of a matrix when tokens are few: long runs
+#: come faster from memory.
+SHARES = 3
 #: Modes of prepare_task.
 PLAIN, NORM, GATED = 0, 1, 8
 ACTS = {"silu": 2, "gelu_tanh": 3, "relu2": 4}
@@ -70,7 +73,7 @@ class Planner:
         self.rows, self.head_rows, self.head_from = Variable(), Variable(), Variable()
         self.h = desk.residuals[0]
         self._angles: dict[int, tuple[Array, float, Array, Array]] = {}
-        self._attentions: list[tuple[int, Any, Any]] = []
+        self._attentions: list[tuple[int, Any, Attention, RoutedCache]] = []
 
     def embed(self, engine: Engine) -> None:
         table, zero = engine.table, engine.table_zero
@@ -130,7 +133,7 @@ class Planner:
             *(_at(into), into.strides[0], _at(scales), _at(sums), matrix.block),
             units=rows or self.rows, grain=8,
         )  # fmt: skip
-        return into, scales, sums, weight, keep
+        return into, scales, sums
 
     def linear(
         self,
@@ -144,7 +147,7 @@ class Planner:
         from edgehybrid.runtime.engine import linear_name
         from edgehybrid_kernels.dense.dots import TILE
 
-        x, scales, sums, *_ = ready
+        (x, scales, sums), tiles = ready, -(-matrix.outputs // TILE)
         self.program.add(
             load_task(linear_name(matrix.block)),
             *(rows or self.rows, matrix.outputs, matrix.padded, _at(x), x.strides[0]),
@@ -152,7 +155,7 @@ class Planner:
             *(_at(matrix.scale), _at(matrix.zero), _at(matrix.bias)),
             *(_at(residual), 0 if residual is None else residual.strides[0]),
             *(_at(out), out.strides[0]),
-            units=-(-matrix.outputs // TILE),
+            units=tiles, grain_of_few=-(-tiles // (SHARES * len(self.desk.scratch))),
         )  # fmt: skip
 
     def add(self, ready: tuple[Any, ...], matrix: Matrix, norm: Any) -> None:
@@ -312,10 +315,11 @@ class Planner:
         else:
             score = desk.floats("no_score", mixer.kv_heads)
         cut = [Rows(part, self.rows) for part in (q, k, v, score, y)]
+        kept = state.slots_for(1)
         step = self.program.add(
-            load_task("attention_task"), *cut, *_kept(state, 1, mixer), units=mixer.kv_heads
+            load_task("attention_task"), *cut, *_kept(kept, mixer), units=mixer.kv_heads
         )
-        self._attentions.append((step, state, mixer))
+        self._attentions.append((step, state, mixer, kept))
         if mixer.gated:
             self.gate(y, projected[:, total:], y, "sigmoid")
 
@@ -362,17 +366,19 @@ class Planner:
 
     def grow(self, count: int) -> None:
         """Make room for `count` more tokens where caches keep all."""
-        for step, state, mixer in self._attentions:
-            self.program.replace(step, 25, *_kept(state, count, mixer))
+        for i, (step, state, mixer, kept) in enumerate(self._attentions):
+            longer = state.slots_for(count)
+            if longer is not kept:
+                self.program.replace(step, 25, *_kept(longer, mixer))
+                self._attentions[i] = (step, state, mixer, longer)
 
     def saw(self, count: int) -> None:
         """Tell caches that so many tokens were read."""
-        for _, state, _ in self._attentions:
+        for _, state, *_ in self._attentions:
             state.seen[0] += count
 
 
-def _kept(state: Any, count: int, mixer: Attention) -> list[Any]:
-    kept = state.slots_for(count)
+def _kept(kept: RoutedCache, mixer: Attention) -> list[Any]:
     logits = np.empty((mixer.kv_heads, 4, padded_slots(kept.slots)), np.float32)
     return [
         *(logits, float(mixer.scale), 0.0, kept.keys, kept.values, kept.bias, kept.score),

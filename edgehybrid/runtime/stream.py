@@ -90,12 +90,12 @@ class Stream:
                 self._run_plan(self._model.engine, tokens, emitted, all_logits=all_logits)
             else:
                 self._run_graphs(tokens, emitted, all_logits=all_logits)
+            if self._text is not None and len(tokens):
+                self._text.take(tokens, emitted[-1][-1])  # before another stream runs
         self._broken = False
         self.position += len(tokens)
-        if self._text is not None and len(tokens):
-            self._text.take(tokens, emitted[-1][-1])
-            if not all_logits:
-                return self._text.logits.copy()
+        if self._text is not None and not all_logits:
+            return self._text.logits.copy()
         return np.concatenate(emitted) if emitted else np.zeros((0, head.width), np.float32)
 
     def generate(
@@ -204,8 +204,10 @@ class Stream:
             h = _finite(plan.last_h[: len(part)], position)
             if isinstance(head, SentenceHead):
                 self._emit(head, h, part, emitted)
-            elif logits:
+            elif all_logits:
                 emitted.append(plan.logits(logits).copy())
+            elif logits:
+                emitted.append(plan.logits(1))  # a view of what the next run replaces
 
     def _run_graphs(
         self, tokens: NDArray[np.int32], emitted: list[Array], *, all_logits: bool

@@ -6,7 +6,8 @@ from edgehybrid_kernels.jit import INT, kernel
 from edgehybrid_kernels.program.atomics import call, give_way, pause, read, take
 from edgehybrid_kernels.simd import load_word
 
-#: Bytes of a step: task, arguments, units, grain; then, in a line of its own, two counters.
+#: Bytes of a step: task, arguments, units, grain, and two to choose it from; then, in a line of
+#: its own, two counters.
 STEP, TAKEN, DONE = 128, 64, 72
 #: So many pauses (some microseconds) before the core is offered to other threads.
 _PATIENCE = 2000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,6 +26,11 @@ class Variable:
     words: list[int] = field(default_factory=list)
     units: list[int] = field(default_factory=list)
 
+    @functools.cached_property
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which words and which steps' units it is; looked at when all steps are there."""
+        return np.array(self.words, np.int64), np.array(self.units, np.int64)
+
 
 class Rows(NamedTuple):
     """An array of which the first ``count`` rows are meant."""
@@ -42,12 +48,19 @@ class Program:
     def __init__(self, scratch: NDArray[np.uint8]) -> None:
         """``scratch`` (threads, bytes) may be shared by programs that never run together."""
         self._scratch = scratch
-        self._steps: list[tuple[int, int, int, int]] = []
+        self._steps: list[tuple[int, int, int, int, int]] = []
         self._words: list[int] = []
         self._kept: list[Any] = []
         self._ready: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
-    def add(self, task: Task, *arguments: Any, units: int | Variable, grain: int = 1) -> int:
+    def add(
+        self,
+        task: Task,
+        *arguments: Any,
+        units: int | Variable,
+        grain: int = 1,
+        grain_of_few: int | None = None,
+    ) -> int:
         """A step after all others; returns its number.
 
         Args:
@@ -55,6 +68,7 @@ class Program:
             arguments: arrays, Rows of arrays, whole numbers, variables, floats.
             units: independent pieces of its work.
             grain: how many of them a thread takes at a time.
+            grain_of_few: the same where units are short, see :meth:`be_quick`.
         """
         index, at = len(self._steps), len(self._words)
         for argument in arguments:
@@ -62,7 +76,7 @@ class Program:
         if isinstance(units, Variable):
             units.units.append(index)
             units = 0
-        self._steps.append((task.address, at, units, grain))
+        self._steps.append((task.address, at, units, grain, grain_of_few or grain))
         self._kept.append((task, arguments))
         self._ready = None
         return index
@@ -88,8 +102,14 @@ class Program:
     def set(self, variable: Variable, value: int) -> None:
         """Give a variable its value for the next runs."""
         table, words = self._tables()
-        words[variable.words] = value
-        table[variable.units, 2] = value
+        of_words, of_steps = variable.places
+        words[of_words] = value
+        table[of_steps, 2] = value
+
+    def be_quick(self, *, few: bool) -> None:
+        """Choose between the grains of steps: those for few tokens, or the others."""
+        table, _ = self._tables()
+        table[:, 3] = table[:, 4 if few else 5]
 
     def run(self) -> None:
         """Do all steps, in order, on all threads."""
@@ -103,8 +123,8 @@ class Program:
         if self._ready is None:
             words = np.array(self._words, np.int64)
             table = aligned((len(self._steps), _WORDS), np.int64)
-            for row, (task, at, units, grain) in zip(table, self._steps, strict=True):
-                row[:4] = task, words.ctypes.data + at * WORD, units, grain
+            for row, (task, at, *counts) in zip(table, self._steps, strict=True):
+                row[:6] = task, words.ctypes.data + at * WORD, counts[0], *counts[1:], counts[1]
             self._ready = table, words
         return self._ready
 
