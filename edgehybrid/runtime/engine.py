@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 
 from edgehybrid.runtime.dense import Dense, Matrix
 from edgehybrid.runtime.mixers import Mixer, Parallel
-from edgehybrid.runtime.limits import FEW
+from edgehybrid.runtime.limits import FEW, HEAD_ROWS
 from edgehybrid.runtime.planning import Desk, Planner
 from edgehybrid.runtime.state import Cache, CacheGroup
-from edgehybrid_kernels.program.table import Program
+from edgehybrid_kernels import FullCache, RoutedCache
+from edgehybrid_kernels.program.table import Program, aligned
 
 Array = NDArray[np.float32]
 
@@ -53,11 +55,31 @@ class Engine:
         dense.release()
         matrices = [m for layer in self.layers for m in layer.matrices]
         matrices += [self.head.project] if self.head else []
-        self.desk = Desk(chunk, hidden, threads, [m.padded for m in matrices])
+        self.scratch = _scratch(threads, max(m.padded for m in matrices))
+        self.desk = Desk(chunk, hidden, self.scratch)
+
+    @cached_property
+    def small_desk(self) -> Desk:
+        """Work memory for tokens that are tried out."""
+        return Desk(HEAD_ROWS, self.hidden, self.scratch)
 
     def plan(self, caches: Sequence[Cache]) -> Plan:
         """The steps for a stream with these caches."""
         return Plan(self, caches)
+
+    def trial(self, caches: Sequence[Cache]) -> Trial:
+        """The steps for tokens of which it is not known yet whether they count."""
+        return Trial(self, caches)
+
+    def lay_out(self, planner: Planner, caches: Sequence[Cache]) -> None:
+        """Add the steps of the whole model."""
+        planner.embed(self)
+        for layer, mixer, cache in zip(self.layers, self.mixers, caches, strict=True):
+            parts = mixer.parts if isinstance(mixer, Parallel) else (mixer,)
+            states = cache.parts if isinstance(cache, CacheGroup) else [cache]
+            planner.layer(layer, list(zip(parts, layer.mixers, states, strict=True)))
+        if self.head is not None:
+            planner.head(self.head)
 
 
 class _Layer:
@@ -141,37 +163,90 @@ class Plan:
 
     def __init__(self, engine: Engine, caches: Sequence[Cache]) -> None:
         self._engine = engine
-        desk = engine.desk
-        self.program = Program(desk.scratch)
-        self._planner = planner = Planner(self.program, desk)
-        planner.embed(engine)
-        for layer, mixer, cache in zip(engine.layers, engine.mixers, caches, strict=True):
-            parts = mixer.parts if isinstance(mixer, Parallel) else (mixer,)
-            states = cache.parts if isinstance(cache, CacheGroup) else [cache]
-            planner.layer(layer, list(zip(parts, layer.mixers, states, strict=True)))
-        self.last_h = planner.h
-        if engine.head is not None:
-            planner.head(engine.head)
+        self.program = Program(engine.scratch)
+        self._planner = Planner(self.program, engine.desk)
+        engine.lay_out(self._planner, caches)
+        self.last_h = self._planner.h
 
     def run(self, ids: NDArray[np.int32], position: int, logits: int) -> None:
         """Read a chunk that begins at `position`; make logits of its last `logits` tokens."""
-        desk, planner, count = self._engine.desk, self._planner, len(ids)
-        desk.ids[:count] = ids
-        planner.turn(position, count)
-        planner.grow(count)
-        self.program.set(planner.rows, count)
-        self.program.be_quick(few=count <= FEW)
-        if self._engine.head is not None:
-            self.program.set(planner.head_rows, logits)
-            row = self.last_h[max(count - logits, 0)]
-            self.program.set(planner.head_from, row.ctypes.data)
-        self.program.run()
-        planner.saw(count)
+        _run(self.program, self._planner, ids, position, logits)
+        self._planner.saw(len(ids))
 
     def logits(self, count: int) -> Array:
         """(count, vocab) of what the last run made, count at most HEAD_ROWS; a view."""
-        head, logits = self._engine.head, self._engine.desk.logits[:count]
-        if head is not None and head.softcap is not None:
-            np.tanh(logits / np.float32(head.softcap), out=logits)
-            logits *= np.float32(head.softcap)
-        return logits
+        return _logits(self._engine, self._engine.desk, count)
+
+
+class Trial:
+    """Tokens are tried, all at once, and then so many of them as turn out right are read.
+
+    Trying changes no state but those of attention, which are put back; reading then repeats only
+    what changes states, not the products, and gives bit for bit what reading one by one would.
+    """
+
+    def __init__(self, engine: Engine, caches: Sequence[Cache]) -> None:
+        self._engine = engine
+        self._try, self._again = Program(engine.scratch), Program(engine.scratch)
+        self._planner = Planner(self._try, engine.small_desk, self._again)
+        engine.lay_out(self._planner, caches)
+        self.last_h = self._planner.h
+        # A ring that wraps loses what it wraps over, so it is copied; a full cache only forgets.
+        self._rings = [(c, c.copy()) for c in self._planner.caches if isinstance(c, RoutedCache)]
+
+    def run(self, ids: NDArray[np.int32], position: int) -> Array:
+        """Logits (T, vocab) after each of up to HEAD_ROWS tokens; a view."""
+        planner, count = self._planner, len(ids)
+        before = [int(cache.seen[0]) for cache in planner.caches]
+        for cache, twin in self._rings:
+            _copy(cache, twin)
+        _run(self._try, planner, ids, position, count)
+        planner.saw(count)
+        for cache, seen in zip(planner.caches, before, strict=True):
+            if isinstance(cache, FullCache):
+                cache.rewind(seen)
+        for cache, twin in self._rings:
+            _copy(twin, cache)
+        return _logits(self._engine, self._engine.small_desk, count)
+
+    def keep(self, count: int) -> None:
+        """Read the first `count` of the tokens tried last."""
+        self._again.set(self._planner.rows, count)
+        self._again.run()
+        self._planner.saw(count)
+
+
+def _run(
+    program: Program, planner: Planner, ids: NDArray[np.int32], position: int, logits: int
+) -> None:
+    count = len(ids)
+    planner.desk.ids[:count] = ids
+    planner.turn(position, count)
+    planner.grow(count)
+    program.set(planner.rows, count)
+    program.be_quick(few=count <= FEW)
+    program.set(planner.head_rows, logits)
+    program.set(planner.head_from, planner.h[max(count - logits, 0)].ctypes.data)
+    program.run()
+
+
+def _logits(engine: Engine, desk: Desk, count: int) -> Array:
+    logits = desk.logits[:count]
+    if engine.head is not None and engine.head.softcap is not None:
+        np.tanh(logits / np.float32(engine.head.softcap), out=logits)
+        logits *= np.float32(engine.head.softcap)
+    return logits
+
+
+def _copy(source: RoutedCache, target: RoutedCache) -> None:
+    for name, array in source.tensors().items():
+        target.tensors()[name][...] = array
+
+
+def _scratch(threads: int, inputs: int) -> NDArray[np.uint8]:
+    """(threads, bytes) of whole pages and a line, so that threads do not share sets of the cache."""
+    from edgehybrid_kernels.dense.linear import scratch_bytes
+
+    size = -(-scratch_bytes(inputs) // 4096) * 4096 + 64
+    made: NDArray[np.uint8] = aligned((threads, size), np.uint8)
+    return made

@@ -12,7 +12,7 @@ from edgehybrid.runtime.dense import Matrix
 from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.mixers import Attention
 from edgehybrid.runtime.recurrent import GatedDelta, ShortConv, Ssd
-from edgehybrid_kernels import RoutedCache, load_task
+from edgehybrid_kernels import FullCache, RoutedCache, load_task
 from edgehybrid_kernels.attention.cache import padded_slots
 from edgehybrid_kernels.program.table import Program, Rows, Variable, aligned
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from edgehybrid.runtime.engine import Engine, Head
 
 Array = NDArray[np.float32]
+#: Where the words of a cache begin among those of attention_task.
+_OF_CACHE = 25
 #: Runs of neighbouring weights that each thread reads of a matrix when tokens are few: long runs
 #: come faster from memory.
 SHARES = 3
@@ -32,15 +34,12 @@ GATES = {"silu": 0, "sigmoid": 1, "gelu_tanh": 2, "identity": 3}
 class Desk:
     """Work memory for a chunk, shared by all streams of a model: one works on it at a time."""
 
-    def __init__(self, chunk: int, hidden: int, threads: int, inputs: Sequence[int]) -> None:
+    def __init__(self, chunk: int, hidden: int, scratch: NDArray[np.uint8]) -> None:
         from edgehybrid_kernels.dense.dots import ROWS
-        from edgehybrid_kernels.dense.linear import scratch_bytes
 
-        self.chunk, self.hidden = chunk, hidden
+        self.hidden, self.scratch = hidden, scratch
         self._rows = -(-chunk // ROWS) * ROWS
         self._arrays: dict[tuple[str, int, str], NDArray[Any]] = {}
-        size = max(map(scratch_bytes, inputs), default=1 << 16)
-        self.scratch = aligned((threads, -(-size // 4096) * 4096 + 64), np.uint8)
         self.ids = np.zeros(chunk, np.int32)
         self.residuals = [self.floats(f"h{i}", hidden) for i in range(3)]
         self.logits = np.zeros((0, 0), np.float32)
@@ -58,6 +57,13 @@ class Desk:
         blocks = padded // block if block else 1
         return self._array("scales", blocks, np.float32), self._array("sums", blocks, np.int64)
 
+    def spare(self, *shape: int) -> Array:
+        """Scratch memory of kernels, of any shape, the same for the same shape."""
+        key = ("spare", 0, str(shape))
+        if key not in self._arrays:
+            self._arrays[key] = aligned(shape, np.float32)
+        return self._arrays[key]
+
     def _array(self, name: str, width: int, dtype: Any) -> NDArray[Any]:
         key = (name, width, np.dtype(dtype).str)
         if key not in self._arrays:
@@ -66,14 +72,20 @@ class Desk:
 
 
 class Planner:
-    """Adds steps; `h` is the residual stream after the last of them."""
+    """Adds steps; `h` is the residual stream after the last of them.
 
-    def __init__(self, program: Program, desk: Desk) -> None:
-        self.program, self.desk = program, desk
+    With a program `again`, states are only read, and the steps that would change them are added
+    to `again` as well, where they do: for tokens of which it turns out later whether they count.
+    What these steps read is then kept for each layer on its own.
+    """
+
+    def __init__(self, program: Program, desk: Desk, again: Program | None = None) -> None:
+        self.program, self.desk, self.again = program, desk, again
+        self._layer = 0
         self.rows, self.head_rows, self.head_from = Variable(), Variable(), Variable()
         self.h = desk.residuals[0]
         self._angles: dict[int, tuple[Array, float, Array, Array]] = {}
-        self._attentions: list[tuple[int, Any, Attention, RoutedCache]] = []
+        self._attentions: list[tuple[list[int], Any, Attention, RoutedCache]] = []
 
     def embed(self, engine: Engine) -> None:
         table, zero = engine.table, engine.table_zero
@@ -85,9 +97,24 @@ class Planner:
             units=self.rows, grain=16,
         )  # fmt: skip
 
+    def own(self, name: str, width: int) -> Array:
+        """Work memory that `again` will read: of this layer alone then."""
+        return self.desk.floats(name if self.again is None else f"{name}.{self._layer}", width)
+
+    def stateful(self, task: str, *arguments: Any, units: int, grain: int = 1) -> list[int]:
+        """A step whose last word says whether it changes a state."""
+        if self.again is None:
+            programs = [(self.program, 1)]
+        else:
+            programs = [(self.program, 0), (self.again, 1)]
+        return [
+            program.add(load_task(task), *arguments, keep, units=units, grain=grain)
+            for program, keep in programs
+        ]
+
     def layer(self, layer: Any, mixers: Sequence[tuple[Any, dict[str, Any], Any]]) -> None:
         """Norm, mixers, MLP; each mixer comes with what dense.json says and with its state."""
-        read, x = self.h, None
+        read, x, self._layer = self.h, None, self._layer + 1
         for mixer, fields, state in mixers:
             if fields.get("router") and x is None:
                 x = self.desk.floats("x", self.desk.hidden)
@@ -198,8 +225,8 @@ class Planner:
 
         weight = weights["conv_weight"]
         taps = self.desk.floats(f"taps{weight.shape}", weight.size)[:1].reshape(weight.shape[::-1])
-        self.program.add(
-            load_task("conv_task"),
+        self.stateful(
+            "conv_task",
             *(Rows(x, self.rows), weight, weights["conv_bias"], state, Rows(out, self.rows)),
             *(taps, silu),
             units=-(-weight.shape[0] // LANES), grain=4,
@@ -209,7 +236,7 @@ class Planner:
         from edgehybrid_kernels.simd import LANES
 
         desk, w, width = self.desk, mixer.weights, mixer.width
-        projected = desk.floats("projected", width + mixer.conv_dim + mixer.heads)
+        projected = self.own("projected", width + mixer.conv_dim + mixer.heads)
         mixed, scan = desk.floats("mixed", mixer.conv_dim), desk.floats("scan", width)
         self.linear(ready, fields["in"], projected)
         z, dt = projected[:, :width], projected[:, width + mixer.conv_dim :]
@@ -218,12 +245,11 @@ class Planner:
         x, b = mixed[:, :width], mixed[:, width : width + groups]
         c = mixed[:, width + groups :]
         steps = desk.floats("steps", 2 * mixer.heads).reshape(2, -1, mixer.heads)
-        spare = np.zeros(
-            (mixer.heads if mixer.head_dim % LANES else 0, mixer.d_state, LANES), np.float32
-        )
+        aside = mixer.head_dim % LANES or self.again is not None
+        spare = desk.spare(mixer.heads if aside else 0, mixer.d_state, LANES)
         rows = (Rows(part, self.rows) for part in (x, dt))
-        self.program.add(
-            load_task("ssd_task"),
+        self.stateful(
+            "ssd_task",
             *(*rows, w["a"], Rows(b, self.rows), Rows(c, self.rows), w["d"], w["dt_bias"]),
             *(state.recurrent, Rows(scan, self.rows), steps, spare),
             *(float(mixer.dt_low), float(mixer.dt_high)),
@@ -250,7 +276,7 @@ class Planner:
         self, mixer: ShortConv, fields: Any, ready: Any, _x: Any, state: Any, y: Array
     ) -> None:
         size = mixer.width
-        projected, bx = self.desk.floats("bcx", 3 * size), self.desk.floats("bx", size)
+        projected, bx = self.desk.floats("bcx", 3 * size), self.own("bx", size)
         self.linear(ready, fields["in"], projected)
         b, c, x = (projected[:, i * size : (i + 1) * size] for i in range(3))
         self.gate(b, x, bx, "identity")
@@ -267,11 +293,11 @@ class Planner:
         desk, w = self.desk, mixer.weights
         conv, width, heads = mixer.conv_dim, mixer.width, mixer.v_heads
         decays = len(fields["a_rate"])
-        projected = desk.floats("delta", conv + width + heads + decays)
+        projected = self.own("delta", conv + width + heads + decays)
         self.linear(ready, fields["in"], projected)
         z = projected[:, conv : conv + width]
         b, a = projected[:, conv + width : conv + width + heads], projected[:, -decays:]
-        g, beta = desk.floats("g", decays), desk.floats("beta", heads)
+        g, beta = self.own("g", decays), self.own("beta", heads)
         self.program.add(
             load_task("delta_gates_task"),
             *(decays, _at(a), _at(fields["dt_bias"]), _at(fields["a_rate"]), _at(g)),
@@ -280,16 +306,17 @@ class Planner:
         )  # fmt: skip
         mixed, scan = desk.floats("delta_mixed", conv), desk.floats("scan", width)
         self.conv(projected[:, :conv], w, state.conv, mixed, 1)
-        keys, block = mixer.k_heads * mixer.k_dim, BLOCK
+        keys = mixer.k_heads * mixer.k_dim
         padded = -(-max(mixer.k_dim, 2) // LANES) * LANES
-        rows = np.zeros((heads, block, ROWS_OF_TOKEN, padded), np.float32)
-        ragged = mixer.v_dim % (2 * LANES)
-        spare = np.zeros((heads if ragged else 0, mixer.k_dim, 2 * LANES), np.float32)
+        size = heads * BLOCK * ROWS_OF_TOKEN * padded
+        rows = desk.spare(1, 1, size).reshape(heads, BLOCK, ROWS_OF_TOKEN, padded)
+        aside = mixer.v_dim % (2 * LANES) or self.again is not None
+        spare = desk.spare(heads if aside else 0, mixer.k_dim, 2 * LANES)
         q, k, v = mixed[:, :keys], mixed[:, keys : 2 * keys], mixed[:, 2 * keys :]
-        self.program.add(
-            load_task("delta_task"),
+        self.stateful(
+            "delta_task",
             *(Rows(part, self.rows) for part in (q, k, v, g, beta)),
-            *(state.recurrent, Rows(scan, self.rows), rows, spare, block, float(L2_EPS)),
+            *(state.recurrent, Rows(scan, self.rows), rows, spare, BLOCK, float(L2_EPS)),
             units=heads,
         )  # fmt: skip
         mode = 4 | (2 if mixer.gate == "sigmoid" else 0)
@@ -300,7 +327,7 @@ class Planner:
     ) -> None:
         desk, (queries, keys, values) = self.desk, mixer.sizes
         total = queries + keys + values
-        projected = desk.floats("qkv", total + (mixer.width if mixer.gated else 0))
+        projected = self.own("qkv", total + (mixer.width if mixer.gated else 0))
         self.linear(ready, fields["in"], projected)
         q, k = projected[:, :queries], projected[:, queries : queries + keys]
         v = projected[:, queries + keys : total]
@@ -309,17 +336,15 @@ class Planner:
                 self.norm(part, norm, part)
         if fields["rotary"]:
             self._rotate((q, k), mixer.head_dim, *fields["rotary"])
-        score = desk.floats("score", mixer.kv_heads)
+        score = self.own("score", mixer.kv_heads)
         if fields["router"]:
             self._router(x, fields["router"], score)
         else:
             score = desk.floats("no_score", mixer.kv_heads)
         cut = [Rows(part, self.rows) for part in (q, k, v, score, y)]
         kept = state.slots_for(1)
-        step = self.program.add(
-            load_task("attention_task"), *cut, *_kept(kept, mixer), units=mixer.kv_heads
-        )
-        self._attentions.append((step, state, mixer, kept))
+        steps = self.stateful("attention_task", *cut, *_kept(kept, mixer), units=mixer.kv_heads)
+        self._attentions.append((steps, state, mixer, kept))
         if mixer.gated:
             self.gate(y, projected[:, total:], y, "sigmoid")
 
@@ -366,15 +391,23 @@ class Planner:
 
     def grow(self, count: int) -> None:
         """Make room for `count` more tokens where caches keep all."""
-        for i, (step, state, mixer, kept) in enumerate(self._attentions):
+        for i, (steps, state, mixer, kept) in enumerate(self._attentions):
             longer = state.slots_for(count)
             if longer is not kept:
-                self.program.replace(step, 25, *_kept(longer, mixer))
-                self._attentions[i] = (step, state, mixer, longer)
+                words = _kept(longer, mixer)
+                for program, step in zip((self.program, self.again), steps, strict=False):
+                    if program is not None:
+                        program.replace(step, _OF_CACHE, *words)
+                self._attentions[i] = (steps, state, mixer, longer)
+
+    @property
+    def caches(self) -> list[RoutedCache | FullCache]:
+        """Of the attention layers."""
+        return [state for _, state, *_ in self._attentions]
 
     def saw(self, count: int) -> None:
         """Tell caches that so many tokens were read."""
-        for _, state, *_ in self._attentions:
+        for state in self.caches:
             state.seen[0] += count
 
 

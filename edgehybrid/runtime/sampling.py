@@ -53,6 +53,11 @@ class Sampling:
             if not good:
                 raise RequestError(f"{name} is {getattr(self, name)}, expected {expected}")
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the next token depends on its logits alone."""
+        return self.temperature == 0 and self.repetition_penalty == 1
+
     def choose(self, logits: Array, seen: NDArray[np.bool_], random: np.random.Generator) -> int:
         """The next token.
 

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from edgehybrid.errors import NonFiniteError, RequestError, StreamError
 from edgehybrid.runtime.generation import generate
 from edgehybrid.runtime.heads import LogitsHead, SentenceHead
+from edgehybrid.runtime.lookup import History
 from edgehybrid.runtime.pipeline import run_stages
 from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.sampling import Sampling
@@ -19,7 +20,7 @@ from edgehybrid.runtime.state import Cache, PoolState, TextState, kept_tokens
 from edgehybrid.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from edgehybrid.runtime.engine import Engine, Plan
+    from edgehybrid.runtime.engine import Engine, Plan, Trial
     from edgehybrid.runtime.model import Model
 
 Array = NDArray[np.float32]
@@ -40,11 +41,14 @@ class Stream:
         self.position = 0
         self._broken = False
         self._plan: Plan | None = None
+        self._trial: Trial | None = None
+        self.history = History() if model.writes else None
 
     @property
     def nbytes(self) -> int:
         """Bytes of state: the sum over all caches. Constant, unless every token is kept."""
-        return sum(cache.nbytes for cache in self._all_caches())
+        read = 0 if self.history is None else self.history.nbytes
+        return read + sum(cache.nbytes for cache in self._all_caches())
 
     @property
     def is_broken(self) -> bool:
@@ -60,6 +64,8 @@ class Stream:
         """Forget everything: as a new stream."""
         for cache in self._all_caches():
             cache.reset()
+        if self.history is not None:
+            self.history.clear()
         self.position, self._broken = 0, False
 
     def feed(self, ids: ArrayLike, *, all_logits: bool = False) -> Array:
@@ -91,7 +97,7 @@ class Stream:
             else:
                 self._run_graphs(tokens, emitted, all_logits=all_logits)
             if self._text is not None and len(tokens):
-                self._text.take(tokens, emitted[-1][-1])  # before another stream runs
+                self._took(tokens, emitted[-1][-1])  # before another stream runs
         self._broken = False
         self.position += len(tokens)
         if self._text is not None and not all_logits:
@@ -111,6 +117,7 @@ class Stream:
         seed: int | None = None,
         logit_bias: Mapping[int, float] | None = None,
         callback: Callable[[int], bool | None] | None = None,
+        lookup: bool = True,
     ) -> Iterator[str]:
         """Go on writing after what was read; yield pieces of text of whole characters.
 
@@ -129,6 +136,8 @@ class Stream:
             seed: the same seed gives the same text; None draws one.
             logit_bias: added to the logits of these tokens.
             callback: called with each token before it is read; False ends the writing.
+            lookup: where tokens are not drawn, guess them from what was read, several at a time:
+                faster where the text repeats what was read, and never another text.
 
         Raises:
             RequestError: an argument is out of range, or the bundle is a reader.
@@ -136,7 +145,13 @@ class Stream:
         """
         sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, logit_bias)
         return generate(
-            self, sampling, max_tokens=max_tokens, stop=stop, seed=seed, callback=callback
+            self,
+            sampling,
+            max_tokens=max_tokens,
+            stop=stop,
+            seed=seed,
+            callback=callback,
+            lookup=lookup,
         )
 
     def next_logits(self) -> Array:
@@ -188,6 +203,46 @@ class Stream:
             bad = low if low < 0 else high
             raise RequestError(f"token id {bad} is not in 0..{self._model.vocab_size - 1}")
         return tokens.astype(np.int32, copy=False)
+
+    @property
+    def can_try(self) -> bool:
+        """Whether tokens can be tried before it is known if they count."""
+        return self._model.engine is not None and self._model.engine.head is not None
+
+    def try_tokens(self, tokens: Sequence[int], choose: Callable[[Array], int]) -> int:
+        """Read the first of `tokens`, and those after it as long as `choose` would take them.
+
+        All are computed at once, at little more than the cost of one if they are few, and the
+        result is bit for bit what feeding them one by one gives.
+
+        Args:
+            tokens: at most HEAD_ROWS; the first is read in any case.
+            choose: the token it takes after logits (vocab,); may end the reading with -1.
+
+        Returns: how many were read.
+        """
+        engine, ids = self._model.engine, self._checked(tokens)
+        if engine is None or self._text is None or not 0 < len(ids) <= HEAD_ROWS:
+            raise RequestError(f"{len(ids)} tokens cannot be tried")
+        self._broken = True
+        with self._model.lock:
+            if self._trial is None:
+                self._trial = engine.trial(self.caches)
+            logits = self._trial.run(ids, self.position)
+            _finite(self._trial.last_h[: len(ids)], self.position)
+            count = 1
+            while count < len(ids) and choose(logits[count - 1]) == ids[count]:
+                count += 1
+            self._trial.keep(count)
+            self._took(ids[:count], logits[count - 1])
+        self._broken = False
+        self.position += count
+        return count
+
+    def _took(self, tokens: NDArray[np.int32], logits: Array) -> None:
+        if self._text is not None and self.history is not None:
+            self._text.take(tokens, logits)
+            self.history.add(tokens)
 
     def _run_plan(
         self, engine: Engine, tokens: NDArray[np.int32], emitted: list[Array], *, all_logits: bool

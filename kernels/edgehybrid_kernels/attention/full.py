@@ -110,6 +110,20 @@ class FullCache:
         self.reset()
         _fill(self.slots_for(seen), tensors["keys"], tensors["values"])
 
+    def rewind(self, seen: int) -> None:
+        """Forgets all but the first ``seen`` tokens, bit for bit.
+
+        Raises:
+            KernelError: so many were not read.
+        """
+        now = int(self.seen[0])
+        if not 0 <= seen <= now:
+            raise KernelError(f"seen is {seen}, expected 0..{now}")
+        self.kept.bias[:, seen:now] = -np.inf
+        self.kept.score[:, seen:now] = 0
+        self.kept.position[:, seen:now] = -1
+        self.seen[0] = seen
+
     def reset(self) -> None:
         """Forgets all tokens; the memory stays."""
         self.kept.reset()

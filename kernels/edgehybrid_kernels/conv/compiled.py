@@ -78,12 +78,11 @@ def _move_state(
             )
 
 
-@kernel(*_SIGNATURE)
-def conv_kernel(
+@helper
+def _convolve(
     x: Any, weight: Any, bias: Any, state: Any, out: Any, taps: Any, silu: bool,
-    first: int, last: int,
+    first: int, last: int, keep: bool,
 ) -> None:  # fmt: skip
-    """Vectors first..last-1 of channels, every token."""
     tokens, channels = x.shape
     n_taps = weight.shape[1]
     width = channels * FLOAT_BYTES
@@ -106,15 +105,22 @@ def conv_kernel(
             if silu:
                 total = silu_of(total)
             store_first(out_at + at, total, lanes)
-    _move_state(x_at, x_row, tokens, state_at, width, n_taps - 1, (first, last))
+    if keep:
+        _move_state(x_at, x_row, tokens, state_at, width, n_taps - 1, (first, last))
 
 
-_convolve = conv_kernel.function
+@kernel(*_SIGNATURE)
+def conv_kernel(
+    x: Any, weight: Any, bias: Any, state: Any, out: Any, taps: Any, silu: bool,
+    first: int, last: int,
+) -> None:  # fmt: skip
+    """Vectors first..last-1 of channels, every token."""
+    _convolve(x, weight, bias, state, out, taps, silu, first, last, True)
 
 
 @Task
 def conv_task(at: int, first: int, last: int, scratch: int) -> None:
-    """As the kernel, for a table of steps."""
+    """As the kernel, for a table of steps; the last word says whether the state is kept."""
     x, weight, bias, state = matrix(at), matrix(at + 40), vector(at + 80), matrix(at + 104)
-    out, taps, silu = matrix(at + 144), matrix(at + 184), word(at, 28) != 0
-    _convolve(x, weight, bias, state, out, taps, silu, first, last)
+    out, taps, silu, keep = matrix(at + 144), matrix(at + 184), word(at, 28) != 0, word(at, 29) != 0
+    _convolve(x, weight, bias, state, out, taps, silu, first, last, keep)

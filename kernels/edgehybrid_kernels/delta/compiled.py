@@ -198,28 +198,31 @@ def _copy(source: int, source_row: int, target: int, target_row: int, size: Any)
 
 
 @helper
-def _scan_head(state: int, spare: int, size: Any, tokens: int, at: Any) -> None:
-    """A block of one head, pair by pair; a ragged last pair is worked on in ``spare`` memory."""
+def _scan_head(state: int, spare: int, size: Any, tokens: int, at: Any, keep: bool) -> None:
+    """A block of one head, pair by pair; a ragged last pair is worked on in ``spare`` memory.
+
+    Without ``keep`` all is, and the state stays as it was.
+    """
     rows, v, v_row, out, out_row = at
     dim, value_dim, row, token_row = size
     state_row, spare_row = value_dim * FLOAT_BYTES, 2 * LANES * FLOAT_BYTES
     for channel in range(0, value_dim, 2 * LANES):
         lanes, here = value_dim - channel, channel * FLOAT_BYTES
         places = (rows, v + here, v_row, out + here, out_row)
-        if lanes >= 2 * LANES:
+        if lanes >= 2 * LANES and keep:
             _scan_pair(state + here, (dim, state_row, row, token_row), tokens, lanes, places)
         else:
             _copy(state + here, state_row, spare, spare_row, (dim, lanes))
             _scan_pair(spare, (dim, spare_row, row, token_row), tokens, lanes, places)
-            _copy(spare, spare_row, state + here, state_row, (dim, lanes))
+            if keep:
+                _copy(spare, spare_row, state + here, state_row, (dim, lanes))
 
 
-@kernel(*_SIGNATURE)
-def delta_kernel(
+@helper
+def _delta(
     q: Any, k: Any, v: Any, g: Any, beta: Any, state: Any, out: Any, rows: Any, spare: Any,
-    block: int, eps: float, first: int, last: int,
+    block: int, eps: float, first: int, last: int, keep: bool,
 ) -> None:  # fmt: skip
-    """Heads first..last-1."""
     heads, dim, value_dim = state.shape
     per_key_head = heads * dim // q.shape[1]
     decays = g.shape[1] // heads
@@ -244,16 +247,27 @@ def delta_kernel(
                 )  # fmt: skip
             v_here, out_here = v_at + start * v.strides[0], out_at + start * out.strides[0]
             at = (rows_at, v_here, v.strides[0], out_here, out.strides[0])
-            _scan_head(state_at, spare_at, (dim, value_dim, row, token_row), taken, at)
+            _scan_head(state_at, spare_at, (dim, value_dim, row, token_row), taken, at, keep)
 
 
-_delta = delta_kernel.function
+@kernel(*_SIGNATURE)
+def delta_kernel(
+    q: Any, k: Any, v: Any, g: Any, beta: Any, state: Any, out: Any, rows: Any, spare: Any,
+    block: int, eps: float, first: int, last: int,
+) -> None:  # fmt: skip
+    """Heads first..last-1."""
+    _delta(q, k, v, g, beta, state, out, rows, spare, block, eps, first, last, True)
 
 
 @Task
 def delta_task(at: int, first: int, last: int, scratch: int) -> None:
-    """As the kernel, for a table of steps."""
-    q, k, v, g, beta = (matrix(at), matrix(at + 40), matrix(at + 80), matrix(at + 120), matrix(at + 160))
+    """As the kernel, for a table of steps.
+
+    The last word says whether the state is kept; if not, there is one block of tokens at most.
+    """
+    q, k, v, g, beta = (
+        matrix(at), matrix(at + 40), matrix(at + 80), matrix(at + 120), matrix(at + 160),
+    )  # fmt: skip
     state, out, rows, spare = cube(at + 200), matrix(at + 256), block(at + 296), cube(at + 368)
-    taken = min(word(at, 53), max(q.shape[0], 1))
-    _delta(q, k, v, g, beta, state, out, rows, spare, taken, number(at, 54), first, last)
+    taken, keep = min(word(at, 53), max(q.shape[0], 1)), word(at, 55) != 0
+    _delta(q, k, v, g, beta, state, out, rows, spare, taken, number(at, 54), first, last, keep)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,17 +17,8 @@ LINE = 64
 _WORDS = STEP // WORD
 
 
-@dataclass(eq=False)
 class Variable:
     """A whole number that changes from run to run: see :meth:`Program.set`."""
-
-    words: list[int] = field(default_factory=list)
-    units: list[int] = field(default_factory=list)
-
-    @functools.cached_property
-    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which words and which steps' units it is; looked at when all steps are there."""
-        return np.array(self.words, np.int64), np.array(self.units, np.int64)
 
 
 class Rows(NamedTuple):
@@ -51,6 +40,7 @@ class Program:
         self._steps: list[tuple[int, int, int, int, int]] = []
         self._words: list[int] = []
         self._kept: list[Any] = []
+        self._places: dict[Variable, tuple[list[int], list[int]]] = {}
         self._ready: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def add(
@@ -74,19 +64,23 @@ class Program:
         for argument in arguments:
             self._pack(argument)
         if isinstance(units, Variable):
-            units.units.append(index)
+            self._places_of(units)[1].append(index)
             units = 0
         self._steps.append((task.address, at, units, grain, grain_of_few or grain))
         self._kept.append((task, arguments))
         self._ready = None
         return index
 
+    def _places_of(self, variable: Variable) -> tuple[list[int], list[int]]:
+        """Words and steps whose value or units the variable is."""
+        return self._places.setdefault(variable, ([], []))
+
     def _pack(self, argument: Any) -> None:
         if isinstance(argument, Variable):
-            argument.words.append(len(self._words))
+            self._places_of(argument)[0].append(len(self._words))
             self._words.append(0)
         elif isinstance(argument, Rows):
-            argument.count.words.append(len(self._words) + 1)
+            self._places_of(argument.count)[0].append(len(self._words) + 1)
             self._words += words_of(argument.array)
         else:
             self._words += words_of(argument)
@@ -102,9 +96,10 @@ class Program:
     def set(self, variable: Variable, value: int) -> None:
         """Give a variable its value for the next runs."""
         table, words = self._tables()
-        of_words, of_steps = variable.places
-        words[of_words] = value
-        table[of_steps, 2] = value
+        if variable in self._found:
+            of_words, of_steps = self._found[variable]
+            words[of_words] = value
+            table[of_steps, 2] = value
 
     def be_quick(self, *, few: bool) -> None:
         """Choose between the grains of steps: those for few tokens, or the others."""
@@ -125,6 +120,10 @@ class Program:
             table = aligned((len(self._steps), _WORDS), np.int64)
             for row, (task, at, *counts) in zip(table, self._steps, strict=True):
                 row[:6] = task, words.ctypes.data + at * WORD, counts[0], *counts[1:], counts[1]
+            self._found = {
+                variable: (np.array(of_words, np.intp), np.array(of_steps, np.intp))
+                for variable, (of_words, of_steps) in self._places.items()
+            }
             self._ready = table, words
         return self._ready
 

@@ -15,7 +15,7 @@ import numpy as np
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.jit import FLOAT, INT, Task, helper, kernel, read_only, writable
-from edgehybrid_kernels.program.views import cube, matrix, number, vector
+from edgehybrid_kernels.program.views import cube, matrix, number, vector, word
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
@@ -207,34 +207,37 @@ def _copy(
 
 
 @helper
-def _scan_head(state: int, spare: int, size: Any, skip: Vector, at: Any, rows: Any) -> None:
+def _scan_head(
+    state: int, spare: int, size: Any, skip: Vector, at: Any, rows: Any, keep: bool
+) -> None:
     """One head, vector by vector; a ragged last vector is worked on in padded ``spare`` memory.
 
     Masked writes in the innermost loop would be several times slower than copying there and back.
+    Without ``keep`` all is worked on there, and the state stays as it was.
     """
     x, step, decay, b, c, out = at
     tokens, n_state, channels = size
     row = channels * FLOAT_BYTES
     for channel in range(0, channels, LANES):
         lanes = channels - channel
-        work, work_row = (state, row) if lanes >= LANES else (spare, LANES * FLOAT_BYTES)
-        if lanes < LANES:
+        aside = lanes < LANES or not keep
+        work, work_row = (spare, LANES * FLOAT_BYTES) if aside else (state, row)
+        if aside:
             _copy(state, row, spare, work_row, n_state, lanes)
         here = (x, step, decay, b, c, out)
         _scan_vector(work, (n_state, work_row), tokens, lanes, skip, here, rows)
-        if lanes < LANES:
+        if aside and keep:
             _copy(spare, work_row, state, row, n_state, lanes)
         state += LANES * FLOAT_BYTES
         x += LANES * FLOAT_BYTES
         out += LANES * FLOAT_BYTES
 
 
-@kernel(*_SIGNATURE)
-def ssd_kernel(
-    x: Any, dt: Any, a: Any, b: Any, c: Any, d: Any, dt_bias: Any,
-    state: Any, out: Any, steps: Any, spare: Any, low: float, high: float, first: int, last: int,
+@helper
+def _scan(
+    x: Any, dt: Any, a: Any, b: Any, c: Any, d: Any, dt_bias: Any, state: Any, out: Any,
+    steps: Any, spare: Any, low: float, high: float, first: int, last: int, keep: bool,
 ) -> None:  # fmt: skip
-    """Heads first..last-1."""
     heads, n_state, channels = state.shape
     tokens = x.shape[0]
     heads_per_group = heads // (b.shape[1] // n_state)
@@ -255,17 +258,23 @@ def ssd_kernel(
             out.ctypes.data + channels_at,
         )
         state_at = state.ctypes.data + n_state * channels_at
-        _scan_head(state_at, spare_at, (tokens, n_state, channels), splat(d[head]), at, rows)
+        _scan_head(state_at, spare_at, (tokens, n_state, channels), splat(d[head]), at, rows, keep)
 
 
-_scan = ssd_kernel.function
+@kernel(*_SIGNATURE)
+def ssd_kernel(
+    x: Any, dt: Any, a: Any, b: Any, c: Any, d: Any, dt_bias: Any,
+    state: Any, out: Any, steps: Any, spare: Any, low: float, high: float, first: int, last: int,
+) -> None:  # fmt: skip
+    """Heads first..last-1."""
+    _scan(x, dt, a, b, c, d, dt_bias, state, out, steps, spare, low, high, first, last, True)
 
 
 @Task
 def ssd_task(at: int, first: int, last: int, scratch: int) -> None:
-    """As the kernel, for a table of steps."""
+    """As the kernel, for a table of steps; the last word says whether the state is kept."""
     x, dt, a, b, c = matrix(at), matrix(at + 40), vector(at + 80), matrix(at + 104), matrix(at + 144)
     d, dt_bias, state, out = vector(at + 184), vector(at + 208), cube(at + 232), matrix(at + 288)
     steps, spare = cube(at + 328), cube(at + 384)
-    low, high = number(at, 55), number(at, 56)
-    _scan(x, dt, a, b, c, d, dt_bias, state, out, steps, spare, low, high, first, last)
+    low, high, keep = number(at, 55), number(at, 56), word(at, 57) != 0
+    _scan(x, dt, a, b, c, d, dt_bias, state, out, steps, spare, low, high, first, last, keep)
