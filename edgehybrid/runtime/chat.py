@@ -102,6 +102,7 @@ class Chat:
                 stop=self._stops,
                 seed=seed,
                 callback=self._read.append,
+                lookup=False,  # an answer that is closed counts as far as it was shown
             )
             for piece in pieces:
                 shown.append(piece)

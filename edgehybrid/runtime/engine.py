@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehybrid.errors import RequestError
 from edgehybrid.runtime.dense import Dense, Matrix
 from edgehybrid.runtime.mixers import Mixer, Parallel
 from edgehybrid.runtime.limits import FEW, HEAD_ROWS
@@ -231,8 +232,10 @@ def _run(
 
 
 def _logits(engine: Engine, desk: Desk, count: int) -> Array:
-    logits = desk.logits[:count]
-    if engine.head is not None and engine.head.softcap is not None:
+    if engine.head is None:
+        raise RequestError("a reader has no logits")
+    logits = desk.logits(engine.head.project.outputs)[:count]
+    if engine.head.softcap is not None:
         np.tanh(logits / np.float32(engine.head.softcap), out=logits)
         logits *= np.float32(engine.head.softcap)
     return logits

@@ -42,7 +42,6 @@ class Desk:
         self._arrays: dict[tuple[str, int, str], NDArray[Any]] = {}
         self.ids = np.zeros(chunk, np.int32)
         self.residuals = [self.floats(f"h{i}", hidden) for i in range(3)]
-        self.logits = np.zeros((0, 0), np.float32)
 
     def floats(self, name: str, width: int) -> Array:
         """(chunk, width), the same for the same name."""
@@ -56,6 +55,10 @@ class Desk:
         """Scales and sums (rows, blocks) of rounded inputs."""
         blocks = padded // block if block else 1
         return self._array("scales", blocks, np.float32), self._array("sums", blocks, np.int64)
+
+    def logits(self, vocab: int) -> Array:
+        """(HEAD_ROWS, vocab)."""
+        return self.spare(HEAD_ROWS, vocab)
 
     def spare(self, *shape: int) -> Array:
         """Scratch memory of kernels, of any shape, the same for the same shape."""
@@ -376,10 +379,9 @@ class Planner:
 
     def head(self, head: Head) -> None:
         """Logits of the chosen rows of h."""
-        vocab = head.project.outputs
-        self.desk.logits = aligned((HEAD_ROWS, vocab), np.float32)
+        logits = self.desk.logits(head.project.outputs)
         ready = self.round(self.h, head.project, head.norm, rows=self.head_rows)
-        self.linear(ready, head.project, self.desk.logits, rows=self.head_rows)
+        self.linear(ready, head.project, logits, rows=self.head_rows)
 
     def turn(self, position: int, count: int) -> None:
         """Angles of the next `count` positions."""

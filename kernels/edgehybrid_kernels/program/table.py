@@ -39,7 +39,9 @@ class Program:
         self._scratch = scratch
         self._steps: list[tuple[int, int, int, int, int]] = []
         self._words: list[int] = []
+        # Words are addresses: these keep what lies there.
         self._kept: list[Any] = []
+        self._replaced: dict[int, Any] = {}
         self._places: dict[Variable, tuple[list[int], list[int]]] = {}
         self._ready: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
@@ -91,7 +93,7 @@ class Program:
         found = [word for argument in arguments for word in words_of(argument)]
         at = self._steps[step][1] + place
         words[at : at + len(found)] = found
-        self._kept.append(arguments)
+        self._replaced[step] = arguments
 
     def set(self, variable: Variable, value: int) -> None:
         """Give a variable its value for the next runs."""

@@ -1,0 +1,227 @@
+"""Kernels alone give what the graphs give, however tokens are cut, tried or taken back."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+pytest.importorskip("torch", reason="checkpoints are made by PyTorch: edgehybrid[test]")
+pytest.importorskip("transformers", reason="checkpoints are made by transformers")
+
+from families import CASES, random_model, save
+
+import edgehybrid
+from edgehybrid.bundle import DENSE
+from edgehybrid.errors import BundleDamaged, NonFiniteError, RequestError
+from edgehybrid.runtime import model as model_module
+from edgehybrid.runtime.stream import Stream
+from edgehybrid_export import export
+from edgehybrid_kernels import multiplies_bytes_fast
+
+pytestmark = pytest.mark.skipif(
+    not multiplies_bytes_fast(), reason="this machine runs the graphs: it has no fast bytes"
+)
+
+#: Every family that kernels know whole; and the parts that keep the others with the graphs.
+WHOLE = ["granitemoehybrid", "falcon_h1", "mamba2", "bamba", "nemotron_h", "qwen3_5_text"]
+WHOLE += ["olmo_hybrid", "lfm2", "llama", "qwen3"]
+PARTLY = ["zamba2", "jamba", "recurrent_gemma", "mamba", "falcon_mamba", "kimi_linear"]
+PARTLY += ["qwen3_next", "lfm2_moe"]
+IDS = np.random.default_rng(3).integers(0, 300, 180)
+
+
+def bundle(folder: Path, family: str, weights: str) -> Path:
+    source = save(random_model(family, eos_token_id=None), folder / "source")
+    export(source, folder / weights, weights=weights)
+    return folder / weights
+
+
+@pytest.fixture(scope="module", params=[(f, w) for f in WHOLE for w in ("int8", "int4-32")])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    family, weights = request.param
+    return bundle(tmp_path_factory.mktemp(family), family, weights)
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> edgehybrid.Model:
+    return edgehybrid.load(folder, threads=2)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundle(tmp_path_factory.mktemp("small"), "granitemoehybrid", "int8")
+
+
+def with_graphs(folder: Path) -> edgehybrid.Model:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_module, "multiplies_bytes_fast", lambda: False)
+        return edgehybrid.load(folder, threads=2)
+
+
+def everything(stream: Stream) -> Iterator[np.ndarray[Any, Any]]:
+    for cache in stream.caches:
+        yield from cache.tensors().values()
+
+
+def assert_same(one: Stream, other: Stream) -> None:
+    assert one.position == other.position
+    np.testing.assert_array_equal(one.next_logits(), other.next_logits())
+    for a, b in zip(everything(one), everything(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_kernels_give_what_the_graphs_give(folder: Path, model: edgehybrid.Model) -> None:
+    """Up to numbers that round to another byte, because norms add in another order."""
+    assert model.engine is not None
+    ours = model.stream().feed(IDS, all_logits=True)
+    theirs = with_graphs(folder).stream().feed(IDS, all_logits=True)
+    error = np.sqrt(np.square(ours - theirs).mean(-1)) / theirs.std()
+    print(f"{folder.parent.name} {folder.name}: median {np.median(error):.1e}, {error.max():.1e}")
+    assert np.median(error) < 1e-5
+    assert error[0] < 0.02
+
+
+@pytest.mark.parametrize("budget", [None, 20])
+def test_chunks_change_no_bit(model: edgehybrid.Model, budget: int | None) -> None:
+    whole = model.stream(budget=budget)
+    logits = whole.feed(IDS, all_logits=True)
+    for size in (180, 37, 5, 3, 1):
+        edges = [*range(0, len(IDS), size), len(IDS)]
+        stream = model.stream(budget=budget)
+        for a, b in pairwise(edges):
+            last = stream.feed(IDS[a:b])
+            np.testing.assert_array_equal(last, logits[b - 1])
+        assert_same(stream, whole)
+
+
+@pytest.mark.parametrize("budget", [None, 20])
+@pytest.mark.parametrize("right", [0, 1, 3, 15])
+def test_tokens_that_were_tried(model: edgehybrid.Model, budget: int | None, right: int) -> None:
+    """Those that count are read as if alone; the others leave nothing behind."""
+    stream, plain = model.stream(budget=budget), model.stream(budget=budget)
+    for start in (100, 120, 140):
+        stream.feed(IDS[stream.position : start])
+        tokens = IDS[start : start + 16].tolist()
+        wanted = iter([*tokens[1 : right + 1], -1])
+        assert stream.try_tokens(tokens, lambda _: next(wanted)) == right + 1
+        plain.feed(IDS[plain.position : start + right + 1])
+        assert_same(stream, plain)
+
+
+@pytest.mark.parametrize("budget", [None, 20])
+def test_lookup_writes_the_same(model: edgehybrid.Model, budget: int | None) -> None:
+    def write(*, lookup: bool) -> tuple[list[int], Stream]:
+        stream, tokens = model.stream(budget=budget), []
+        stream.feed(np.tile(IDS[:40], 3))
+        list(stream.generate(80, lookup=lookup, callback=lambda token: tokens.append(token)))
+        return tokens, stream
+
+    (tokens, stream), (plain, other) = write(lookup=True), write(lookup=False)
+    assert tokens == plain
+    assert_same(stream, other)
+
+
+def test_threads_change_no_bit(folder: Path, model: edgehybrid.Model) -> None:
+    alone, three = (edgehybrid.load(folder, threads=n) for n in (1, 3))
+    wanted = model.stream().feed(IDS)
+    for loaded in (alone, three):
+        np.testing.assert_array_equal(loaded.stream().feed(IDS), wanted)
+
+
+def test_streams_in_threads_do_not_disturb_each_other(model: edgehybrid.Model) -> None:
+    texts = [np.roll(IDS, i) for i in range(4)]
+    wanted = [model.stream().feed(text) for text in texts]
+    got: dict[int, Any] = {}
+
+    def read(i: int) -> None:
+        stream = model.stream()
+        for token in texts[i][:-20]:
+            stream.feed([token])
+        got[i] = stream.feed(texts[i][-20:])
+
+    workers = [threading.Thread(target=read, args=(i,)) for i in range(len(texts))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    for i, logits in enumerate(wanted):
+        np.testing.assert_array_equal(got[i], logits)
+
+
+@pytest.mark.parametrize("family", PARTLY)
+def test_what_kernels_do_not_know_is_left_to_the_graphs(tmp_path: Path, family: str) -> None:
+    assert family in CASES
+    path = bundle(tmp_path, family, "int8")
+    assert not (path / DENSE).exists()
+    assert edgehybrid.load(path).engine is None
+
+
+@pytest.mark.parametrize("weights", ["float32", "float16", "body=int8,head=float32"])
+def test_floats_are_left_to_the_graphs(tmp_path: Path, weights: str) -> None:
+    path = bundle(tmp_path, "mamba2", weights)
+    assert edgehybrid.load(path).engine is None
+
+
+@pytest.mark.parametrize("weights", ["int4-64-asym", "int4-128", "body=int4-32,head=int8"])
+def test_every_layout_of_weights(tmp_path: Path, weights: str) -> None:
+    path = bundle(tmp_path, "granitemoehybrid", weights)
+    loaded = edgehybrid.load(path)
+    assert loaded.engine is not None
+    ours, theirs = loaded.stream().feed(IDS), with_graphs(path).stream().feed(IDS)
+    assert np.sqrt(np.square(ours - theirs).mean()) / theirs.std() < 0.05
+
+
+def test_a_language_model_needs_no_graphs(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but dense.json and the weights is opened, so ONNX Runtime need not be there."""
+    monkeypatch.setattr(model_module, "open_segments", lambda *_: pytest.fail("opened graphs"))
+    edgehybrid.load(small).stream().feed(IDS)
+
+
+def test_numpy_kernels_use_the_graphs(small: Path) -> None:
+    assert edgehybrid.load(small, kernels="numpy").engine is None
+
+
+def test_a_broken_state_is_not_read_on(small: Path) -> None:
+    stream = edgehybrid.load(small).stream()
+    stream.feed(IDS[:10])
+    next(everything(stream))[:] = np.nan
+    with pytest.raises(NonFiniteError):
+        stream.feed(IDS[:10])
+    stream.reset()
+    assert np.isfinite(stream.feed(IDS[:10])).all()
+
+
+@pytest.mark.parametrize("tokens", [[], list(range(17))])
+def test_too_many_tokens_are_not_tried(small: Path, tokens: list[int]) -> None:
+    stream = edgehybrid.load(small).stream()
+    with pytest.raises(RequestError, match="cannot be tried"):
+        stream.try_tokens(tokens, lambda _: 0)
+    assert not stream.is_broken
+
+
+@pytest.mark.parametrize("place", [-1, 1 << 40, "nothing", None, 1.5])
+def test_a_place_outside_the_weights_is_refused(
+    small: Path, tmp_path: Path, place: object
+) -> None:
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for file in small.iterdir():
+        (copied / file.name).write_bytes(file.read_bytes())
+    dense = json.loads((copied / DENSE).read_text())
+    dense["layers"][0]["mlp"]["down"]["weight"] = place
+    (copied / DENSE).write_text(json.dumps(dense))
+    manifest = json.loads((copied / "manifest.json").read_text())
+    from edgehybrid_export.pack import fingerprint_all
+
+    manifest["files"][DENSE] = fingerprint_all([copied / DENSE])
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleDamaged):
+        edgehybrid.load(copied)
