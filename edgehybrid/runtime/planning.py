@@ -104,14 +104,19 @@ class Planner:
         """Work memory that `again` will read: of this layer alone then."""
         return self.desk.floats(name if self.again is None else f"{name}.{self._layer}", width)
 
-    def stateful(self, task: str, *arguments: Any, units: int, grain: int = 1) -> list[int]:
+    def stateful(
+        self, task: str, *arguments: Any, units: int, grain: int = 1, grain_of_few: int | None = None
+    ) -> list[int]:
         """A step whose last word says whether it changes a state."""
         if self.again is None:
             programs = [(self.program, 1)]
         else:
             programs = [(self.program, 0), (self.again, 1)]
         return [
-            program.add(load_task(task), *arguments, keep, units=units, grain=grain)
+            program.add(
+                load_task(task), *arguments, keep,
+                units=units, grain=grain, grain_of_few=grain_of_few,
+            )
             for program, keep in programs
         ]
 
@@ -226,13 +231,11 @@ class Planner:
     def conv(self, x: Array, weights: dict[str, Array], state: Array, out: Array, silu: int) -> None:
         from edgehybrid_kernels.simd import LANES
 
-        weight = weights["conv_weight"]
-        taps = self.desk.floats(f"taps{weight.shape}", weight.size)[:1].reshape(weight.shape[::-1])
         self.stateful(
             "conv_task",
-            *(Rows(x, self.rows), weight, weights["conv_bias"], state, Rows(out, self.rows)),
-            *(taps, silu),
-            units=-(-weight.shape[0] // LANES), grain=4,
+            *(Rows(x, self.rows), np.ascontiguousarray(weights["conv_weight"].T)),
+            *(weights["conv_bias"], state, Rows(out, self.rows), silu),
+            units=-(-x.shape[1] // LANES), grain=4, grain_of_few=x.shape[1],
         )  # fmt: skip
 
     def ssd(self, mixer: Ssd, fields: Any, ready: Any, _x: Any, state: Any, y: Array) -> None:

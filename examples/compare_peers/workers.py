@@ -135,16 +135,6 @@ class Transformers:
         return out.logits[0].numpy()
 
 
-class OpenVino:
-    """Where optimum-intel exported the model; this library itself converts none."""
-
-    def __init__(self, model: Path, threads: int, context: int) -> None:
-        import openvino_genai
-
-        self.pipeline = openvino_genai.LLMPipeline(str(model), "CPU", INFERENCE_NUM_THREADS=threads)
-        self.vocab = 0
-
-
 RUNTIMES: dict[str, Callable[[Path, int, int], Any]] = {
     "edgehybrid": Edgehybrid,
     "llama.cpp": LlamaCpp,

@@ -33,6 +33,7 @@ def write_files(
     save_file(
         {name: np.ascontiguousarray(array) for name, array in tensors.items()}, folder / MIXERS
     )
+    (folder / MIXERS).chmod(0o644)  # safetensors lets only the owner read
     (folder / TOKENIZER).write_bytes(tokenizer.read_bytes())
     kernels = sum(array.nbytes for array in tensors.values())
     return {**store.parts, "body": store.parts["body"] + kernels}

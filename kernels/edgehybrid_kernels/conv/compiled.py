@@ -80,16 +80,15 @@ def _move_state(
 
 @helper
 def _convolve(
-    x: Any, weight: Any, bias: Any, state: Any, out: Any, taps: Any, silu: bool,
-    first: int, last: int, keep: bool,
-) -> None:  # fmt: skip
+    x: Any, taps: Any, bias: Any, state: Any, out: Any, silu: bool, span: Any, keep: bool
+) -> None:
+    """Channels of a span, every token, with taps (K, C)."""
     tokens, channels = x.shape
-    n_taps = weight.shape[1]
+    n_taps = taps.shape[0]
     width = channels * FLOAT_BYTES
     x_at, x_row = x.ctypes.data, x.strides[0]
     state_at, taps_at, bias_at = state.ctypes.data, taps.ctypes.data, bias.ctypes.data
-    first, last = first * LANES, min(last * LANES, channels)
-    _transpose(weight.ctypes.data, taps_at, n_taps, channels, first, last)
+    first, last = span
     for token in range(tokens):
         out_at = out.ctypes.data + token * out.strides[0]
         for channel in range(first, last, LANES):
@@ -115,12 +114,19 @@ def conv_kernel(
     first: int, last: int,
 ) -> None:  # fmt: skip
     """Vectors first..last-1 of channels, every token."""
-    _convolve(x, weight, bias, state, out, taps, silu, first, last, True)
+    channels, n_taps = weight.shape
+    first, last = first * LANES, min(last * LANES, channels)
+    _transpose(weight.ctypes.data, taps.ctypes.data, n_taps, channels, first, last)
+    _convolve(x, taps, bias, state, out, silu, (first, last), True)
 
 
 @Task
 def conv_task(at: int, first: int, last: int, scratch: int) -> None:
-    """As the kernel, for a table of steps; the last word says whether the state is kept."""
-    x, weight, bias, state = matrix(at), matrix(at + 40), vector(at + 80), matrix(at + 104)
-    out, taps, silu, keep = matrix(at + 144), matrix(at + 184), word(at, 28) != 0, word(at, 29) != 0
-    _convolve(x, weight, bias, state, out, taps, silu, first, last, keep)
+    """As the kernel, for a table of steps, but with taps (K, C).
+
+    The last word says whether the state is kept.
+    """
+    x, taps, bias, state = matrix(at), matrix(at + 40), vector(at + 80), matrix(at + 104)
+    out, silu, keep = matrix(at + 144), word(at, 23) != 0, word(at, 24) != 0
+    span = (first * LANES, min(last * LANES, x.shape[1]))
+    _convolve(x, taps, bias, state, out, silu, span, keep)
