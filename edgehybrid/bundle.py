@@ -8,6 +8,7 @@ A bundle is a flat folder that the exporter wrote:
     sentence.onnx, head.onnx, or logits.onnx of a language model
     weights.bin            the graphs' large weights (ONNX external data, aligned)
     dense.json             the same dense parts for kernels, where these can do them all
+    writing.json, .bin     other weights of these that only write, where a bundle has two sets
     mixers.safetensors     the mixers' own weights, as the kernels want them
     tokenizer.json
     chat_template.jinja    how the model wants turns to be written, if it was trained on such
@@ -24,6 +25,7 @@ from typing import Any
 from edgehybrid.errors import BundleDamaged, BundleNotFound, BundleTooNew
 
 FORMAT = 1
+WRITING, WRITING_WEIGHTS = "writing.json", "writing.bin"
 MANIFEST, WEIGHTS, DENSE, MIXERS, TOKENIZER, CHAT_TEMPLATE = (
     "manifest.json",
     "weights.bin",

@@ -1,6 +1,6 @@
 """Random checkpoints in bfloat16 of published models' shapes, for measurements of speed and memory.
 
-    python examples/shapes.py granite-350m FOLDER
+python examples/shapes.py granite-350m FOLDER
 """
 
 from __future__ import annotations

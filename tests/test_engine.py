@@ -111,7 +111,7 @@ def test_tokens_that_were_tried(model: edgehybrid.Model, budget: int | None, rig
         stream.feed(IDS[stream.position : start])
         tokens = IDS[start : start + 16].tolist()
         wanted = iter([*tokens[1 : right + 1], -1])
-        assert stream.try_tokens(tokens, lambda _: next(wanted)) == right + 1
+        assert stream.try_tokens(tokens, lambda _, it=wanted: next(it)) == right + 1
         plain.feed(IDS[plain.position : start + right + 1])
         assert_same(stream, plain)
 
@@ -208,9 +208,7 @@ def test_too_many_tokens_are_not_tried(small: Path, tokens: list[int]) -> None:
 
 
 @pytest.mark.parametrize("place", [-1, 1 << 40, "nothing", None, 1.5])
-def test_a_place_outside_the_weights_is_refused(
-    small: Path, tmp_path: Path, place: object
-) -> None:
+def test_a_place_outside_the_weights_is_refused(small: Path, tmp_path: Path, place: object) -> None:
     copied = tmp_path / "copied"
     copied.mkdir()
     for file in small.iterdir():
@@ -225,3 +223,130 @@ def test_a_place_outside_the_weights_is_refused(
     (copied / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleDamaged):
         edgehybrid.load(copied)
+
+
+# -- two sets of weights --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("two")
+    source = save(random_model("granitemoehybrid", eos_token_id=None), folder / "source")
+    text = folder / "text.txt"
+    text.write_text("Tokens of a text to be measured on. " * 20)
+    made = {}
+    for weights in ("int8", "int4-32", "int8+int4-32"):
+        made[weights] = folder / weights
+        export(source, made[weights], weights=weights, calibrate=text)
+    return made
+
+
+def test_one_set_reads_and_the_other_writes(two: dict[str, Path]) -> None:
+    both, reads, writes = (edgehybrid.load(two[w]) for w in ("int8+int4-32", "int8", "int4-32"))
+    np.testing.assert_array_equal(both.stream().feed(IDS), reads.stream().feed(IDS))
+    np.testing.assert_array_equal(both.stream().probe(IDS), writes.stream().probe(IDS))
+
+
+def test_writing_goes_on_from_what_was_read(two: dict[str, Path]) -> None:
+    model = edgehybrid.load(two["int8+int4-32"])
+    stream, by_hand, tokens = model.stream(), model.stream(), []
+    for one in (stream, by_hand):
+        one.feed(np.tile(IDS[:30], 3))
+    list(stream.generate(40, callback=lambda token: tokens.append(token)))
+    for token in tokens:
+        by_hand.take(token)
+    assert_same(stream, by_hand)
+    assert len(tokens) == 40
+    stream.feed(IDS[:5])
+    by_hand.feed(IDS[:5])
+    assert_same(stream, by_hand)
+
+
+def test_only_one_set_is_in_memory(two: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    model, released = edgehybrid.load(two["int8+int4-32"]), []
+    assert model.engine is not None
+    assert model.writer is not None
+    monkeypatch.setattr(model.engine, "release", lambda: released.append("reading"))
+    monkeypatch.setattr(model.writer, "release", lambda: released.append("writing"))
+    stream = model.stream()
+    stream.feed(IDS[:20])
+    stream.feed(IDS[:20])
+    list(stream.generate(5))
+    stream.feed(IDS[:20])
+    assert released == ["writing", "reading", "writing"]
+
+
+def test_the_manifest_tells_both(two: dict[str, Path]) -> None:
+    manifest = json.loads((two["int8+int4-32"] / "manifest.json").read_text())
+    assert manifest["weights"].startswith("int8+body=int4-32")
+    assert manifest["parts"]["writing"] > 0
+    alone = json.loads((two["int4-32"] / "manifest.json").read_text())["loss"]["calibration"]
+    loss = manifest["loss"]["writing"]
+    assert loss["mean_kl"] == pytest.approx(alone["mean_kl"], rel=0.05, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("family", "weights", "said"),
+    [
+        ("mamba2", "int8+int4+int8", "two joined by"),
+        ("jamba", "int8+int4-32", "two sets of weights need"),
+        ("mamba2", "float32+int4-32", "two sets of weights need"),
+    ],
+)
+def test_two_sets_that_cannot_be(tmp_path: Path, family: str, weights: str, said: str) -> None:
+    from edgehybrid_export.errors import ExportError
+
+    with pytest.raises(ExportError, match=said):
+        bundle(tmp_path, family, weights)
+
+
+# -- states in half precision ---------------------------------------------------------------------
+
+
+def test_half_states_are_half_and_near(small: Path) -> None:
+    model = edgehybrid.load(small)
+    exact, half = model.stream(), model.stream(state="float16")
+    states = [c.tensors()["recurrent"] for c in half.caches if "recurrent" in c.tensors()]
+    assert states
+    assert all(state.dtype == np.float16 for state in states)
+    assert half.nbytes < exact.nbytes
+    wanted = exact.feed(IDS, all_logits=True)
+    for size in (len(IDS), 7, 1):
+        half.reset()
+        got = np.stack([half.feed(IDS[i : i + size]) for i in range(0, len(IDS), size)])[-1]
+        error = np.sqrt(np.square(got - wanted[-1]).mean()) / wanted.std()
+        print(f"{size}: {error:.1e}")
+        assert error < 0.02
+
+
+def test_half_states_are_rounded_once_a_chunk(small: Path) -> None:
+    """What is kept is the float32 result, rounded to nearest."""
+    model = edgehybrid.load(small)
+    exact, half = model.stream(), model.stream(state="float16")
+    for stream in (exact, half):
+        stream.feed(IDS[:50])
+    pairs = zip(exact.caches, half.caches, strict=True)
+    wanted, got = next(
+        (a.tensors()["recurrent"], b.tensors()["recurrent"])
+        for a, b in pairs
+        if "recurrent" in a.tensors()
+    )
+    np.testing.assert_array_equal(got, wanted.astype(np.float16))
+
+
+def test_half_states_can_be_tried(small: Path) -> None:
+    model = edgehybrid.load(small)
+    stream, plain = model.stream(state="float16"), model.stream(state="float16")
+    for one in (stream, plain):
+        one.feed(IDS[:40])
+    wanted = iter([IDS[41], -1])
+    assert stream.try_tokens(IDS[40:44].tolist(), lambda _: int(next(wanted))) == 2
+    plain.feed(IDS[40:42])
+    assert_same(stream, plain)
+
+
+@pytest.mark.parametrize(("family", "state"), [("llama", "float16"), ("mamba2", "int8")])
+def test_states_that_cannot_be(tmp_path: Path, family: str, state: Any) -> None:
+    model = edgehybrid.load(bundle(tmp_path, family, "int8"))
+    with pytest.raises(RequestError, match=f"state '?{state}"):
+        model.stream(state=state)

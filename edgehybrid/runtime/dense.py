@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from edgehybrid.bundle import DENSE, MIXERS, WEIGHTS, Bundle
+from edgehybrid.bundle import DENSE, MIXERS, WEIGHTS, WRITING, WRITING_WEIGHTS, Bundle
 from edgehybrid.errors import BundleDamaged
 
 Array = NDArray[np.float32]
@@ -39,17 +39,19 @@ class Matrix:
 
 
 class Dense:
-    """What `dense.json` says, with its arrays."""
+    """What `dense.json` or `writing.json` says, with its arrays."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, *, writing: bool = False) -> None:
         from edgehybrid_kernels.dense.linear import PADDING
         from edgehybrid_kernels.simd import LANES
 
-        path = bundle.file(DENSE)
+        path = bundle.file(WRITING if writing else DENSE)
         if path.stat().st_size > MAX_BYTES:
             raise BundleDamaged(f"{path} is {path.stat().st_size} bytes, over {MAX_BYTES}")
         self.described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        self._mapped = np.memmap(bundle.file(WEIGHTS), np.uint8, "r")
+        self._mapped = np.memmap(
+            bundle.file(WRITING_WEIGHTS if writing else WEIGHTS), np.uint8, "r"
+        )
         self._small = load_file(bundle.file(MIXERS))
         self._padding, self._lanes = PADDING, LANES
 
@@ -90,9 +92,10 @@ class Dense:
         return Matrix(block, outputs, inputs, padded, weight, scale, zero, bias)
 
     def release(self) -> None:
-        """Give back pages that were only read to be rearranged; they come again if needed."""
+        """Give back all pages of the file; they are read again when they are needed."""
         with suppress(AttributeError, ValueError, OSError):  # not on every system
-            self._mapped._mmap.madvise(mmap.MADV_DONTNEED)
+            mapping: Any = self._mapped
+            mapping._mmap.madvise(mmap.MADV_DONTNEED)
 
     def _blocks(self, fields: Mapping[str, Any]) -> int:
         return -(-fields["inputs"] // fields["block"]) if fields["block"] else 1
@@ -102,11 +105,12 @@ class Dense:
         if fields["block"]:
             width = self._blocks(fields) * fields["block"] // 2
         flat = self._place(fields["weight"], np.uint8, fields["outputs"] * width)
-        return flat.reshape(fields["outputs"], width)
+        rows: NDArray[Any] = flat.reshape(fields["outputs"], width)
+        return rows
 
     def _place(self, place: int | str | None, dtype: Any, count: int) -> NDArray[Any]:
         if isinstance(place, str):
-            found = self._small[place].reshape(-1).view(dtype)
+            found: NDArray[Any] = self._small[place].reshape(-1).view(dtype)
         elif isinstance(place, int) and place >= 0:
             found = self._mapped[place : place + count * np.dtype(dtype).itemsize].view(dtype)
         else:

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from edgehybrid.errors import RequestError
 from edgehybrid.runtime.dense import Dense, Matrix
-from edgehybrid.runtime.mixers import Mixer, Parallel
+from edgehybrid.runtime.desk import Desk
 from edgehybrid.runtime.limits import FEW, HEAD_ROWS
-from edgehybrid.runtime.planning import Desk, Planner
+from edgehybrid.runtime.mixers import Mixer, Parallel
+from edgehybrid.runtime.planning import Planner
 from edgehybrid.runtime.state import Cache, CacheGroup
 from edgehybrid_kernels import FullCache, RoutedCache
 from edgehybrid_kernels.program.table import Program, aligned
 
 Array = NDArray[np.float32]
-
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Engine:
         self.table_kind = int(fields["block"]) or 1
         self.multiplier = float(fields["multiplier"])
         self.head = _head(dense)
-        dense.release()
+        self.release = dense.release
+        self.release()  # much was only read to be rearranged
         matrices = [m for layer in self.layers for m in layer.matrices]
         matrices += [self.head.project] if self.head else []
         self.scratch = _scratch(threads, max(m.padded for m in matrices))
@@ -150,7 +151,7 @@ def needed_tasks(dense: Dense, mixers: Sequence[Mixer]) -> set[str]:
     names |= {linear_name(fields["block"]) for fields in products if fields}
     for mixer in mixers:
         for part in mixer.parts if isinstance(mixer, Parallel) else (mixer,):
-            names |= set(part.tasks)
+            names |= set(getattr(part, "tasks", ()))
     return names
 
 
@@ -199,15 +200,15 @@ class Trial:
         """Logits (T, vocab) after each of up to HEAD_ROWS tokens; a view."""
         planner, count = self._planner, len(ids)
         before = [int(cache.seen[0]) for cache in planner.caches]
-        for cache, twin in self._rings:
-            _copy(cache, twin)
+        for ring, twin in self._rings:
+            _copy(ring, twin)
         _run(self._try, planner, ids, position, count)
         planner.saw(count)
         for cache, seen in zip(planner.caches, before, strict=True):
             if isinstance(cache, FullCache):
                 cache.rewind(seen)
-        for cache, twin in self._rings:
-            _copy(twin, cache)
+        for ring, twin in self._rings:
+            _copy(twin, ring)
         return _logits(self._engine, self._engine.small_desk, count)
 
     def keep(self, count: int) -> None:
@@ -247,7 +248,7 @@ def _copy(source: RoutedCache, target: RoutedCache) -> None:
 
 
 def _scratch(threads: int, inputs: int) -> NDArray[np.uint8]:
-    """(threads, bytes) of whole pages and a line, so that threads do not share sets of the cache."""
+    """(threads, bytes) of whole pages and a line: threads then use other sets of the caches."""
     from edgehybrid_kernels.dense.linear import scratch_bytes
 
     size = -(-scratch_bytes(inputs) // 4096) * 4096 + 64

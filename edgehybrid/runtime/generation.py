@@ -87,7 +87,7 @@ class _Writer:
         if self._guesser is not None and self._stream.history is not None:
             guess = self._guesser.guess(self._stream.history, token, most - 1)
         if not guess or self._guesser is None:
-            self._stream.feed([token])
+            self._stream.take(token)
             return [token]
         tokens = [token, *guess]
         count = self._stream.try_tokens(tokens, self._look_on)

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgehybrid.bundle import DENSE, MANIFEST, TOKENIZER, Bundle, open_bundle
+from edgehybrid.bundle import DENSE, MANIFEST, TOKENIZER, WRITING, Bundle, open_bundle
 from edgehybrid.errors import BundleDamaged, RequestError
 from edgehybrid.runtime.heads import SentenceHead, open_head
-from edgehybrid.runtime.mixers import load_mixers
+from edgehybrid.runtime.limits import HEAD_ROWS
+from edgehybrid.runtime.mixers import Parallel, load_mixers
 from edgehybrid.runtime.pipeline import split_evenly
+from edgehybrid.runtime.recurrent import Ssd
+from edgehybrid.runtime.state import Cache, CacheGroup, SsdState
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.runtime.workspace import Workspace
 from edgehybrid_kernels import (
@@ -63,6 +66,7 @@ class Model:
                 f"{type(error).__name__} {error}; export the bundle again"
             ) from error
         self.lock = threading.Lock()
+        self._turned: Engine | None = None
         self._spaces: list[Workspace] = []
 
     def _load(self, bundle: Bundle) -> None:
@@ -74,6 +78,7 @@ class Model:
         self.tokenizer.no_padding()
         self.mixers = load_mixers(bundle)
         self.engine = self._open_engine(bundle)
+        self.writer = self._open_writer(bundle)
         self.segments = [] if self.engine else open_segments(bundle, len(self.mixers) + 1)
         self.head = open_head(bundle, self.vocab_size, graphs=self.engine is None)
 
@@ -90,6 +95,25 @@ class Model:
         dense = Dense(bundle)
         _compile(needed_tasks(dense, self.mixers))
         return Engine(dense, self.mixers, self.hidden_size, threads=self._threads, chunk=CHUNK)
+
+    def _open_writer(self, bundle: Bundle) -> Engine | None:
+        """What writes: other weights where the bundle has two sets."""
+        if self.engine is None or WRITING not in bundle.manifest["files"]:
+            return self.engine
+        from edgehybrid.runtime.dense import Dense
+        from edgehybrid.runtime.engine import Engine, needed_tasks
+
+        dense = Dense(bundle, writing=True)
+        _compile(needed_tasks(dense, self.mixers))
+        return Engine(dense, self.mixers, self.hidden_size, threads=self._threads, chunk=HEAD_ROWS)
+
+    def turn_to(self, *, writing: bool) -> Engine | None:
+        """The engine that reads or writes; the other's weights then leave memory."""
+        chosen, other = (self.writer, self.engine) if writing else (self.engine, self.writer)
+        if other is not None and other is not chosen and self._turned is not chosen:
+            other.release()
+        self._turned = chosen
+        return chosen
 
     @property
     def writes(self) -> bool:
@@ -129,17 +153,42 @@ class Model:
             ]
         return self._spaces
 
-    def stream(self, *, budget: int | None = None) -> Stream:
+    def stream(
+        self, *, budget: int | None = None, state: Literal["float32", "float16"] = "float32"
+    ) -> Stream:
         """A new stream at position 0, whose memory is constant where there is a budget.
 
         Args:
             budget: tokens that the router may keep per KV head; None for the bundle's own. Where
                 a bundle has no router, None keeps every token (the memory then grows), and a
                 number keeps so many in all: the first few and the last ones.
+            state: float16 halves the states of Mamba-2 layers. They are computed in float32 and
+                rounded after every chunk, so results then depend, a little, on how tokens are cut.
+
+        Raises:
+            RequestError: the budget is out of range, or float16 cannot be had here.
         """
         if budget is not None and not 0 <= budget <= 1 << 20:
             raise RequestError(f"budget {budget} is not in 0..{1 << 20} tokens")
-        return Stream(self, [mixer.alloc(budget) for mixer in self.mixers])
+        caches = [mixer.alloc(budget) for mixer in self.mixers]
+        if state == "float16":
+            self._halve(caches)
+        elif state != "float32":
+            raise RequestError(f"state {state!r} is not one of float32, float16")
+        return Stream(self, caches)
+
+    def _halve(self, caches: list[Cache]) -> None:
+        parts = [p for c in caches for p in (c.parts if isinstance(c, CacheGroup) else [c])]
+        layers = [m for x in self.mixers for m in (x.parts if isinstance(x, Parallel) else [x])]
+        pairs = zip(parts, layers, strict=True)
+        halved = [p for p, x in pairs if isinstance(p, SsdState) and isinstance(x, Ssd)]
+        if self.engine is None or not halved:
+            raise RequestError(
+                f"state float16: {self.bundle.name} has no Mamba-2 layers that kernels run here"
+            )
+        _compile({"ssd_half_task"})
+        for part in halved:
+            part.halve()
 
     def chat(self, *, system: str | None = None, budget: int | None = None) -> Chat:
         """A new conversation in the model's own chat template.

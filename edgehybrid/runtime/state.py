@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class SsdState(_Zeroed):
     """
 
     conv: Array
-    recurrent: Array
+    recurrent: NDArray[Any]  # float32; float16 where a stream asked for it
 
     @classmethod
     def alloc(cls, conv_width: int, conv_dim: int, heads: int, d_state: int, head_dim: int) -> Self:
@@ -62,6 +62,10 @@ class SsdState(_Zeroed):
             np.zeros((conv_width - 1, conv_dim), dtype=np.float32),
             np.zeros((heads, d_state, head_dim), dtype=np.float32),
         )
+
+    def halve(self) -> None:
+        """Keep the recurrent state in float16 from now on."""
+        self.recurrent = self.recurrent.astype(np.float16)
 
 
 @dataclass

@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 from edgehybrid.errors import NonFiniteError, RequestError, StreamError
 from edgehybrid.runtime.generation import generate
 from edgehybrid.runtime.heads import LogitsHead, SentenceHead
+from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.lookup import History
 from edgehybrid.runtime.pipeline import run_stages
-from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.sampling import Sampling
 from edgehybrid.runtime.state import Cache, PoolState, TextState, kept_tokens
 from edgehybrid.runtime.workspace import Workspace
@@ -40,7 +40,7 @@ class Stream:
         self._text = TextState.alloc(model.vocab_size) if model.writes else None
         self.position = 0
         self._broken = False
-        self._plan: Plan | None = None
+        self._plans: dict[Engine, Plan] = {}
         self._trial: Trial | None = None
         self.history = History() if model.writes else None
 
@@ -89,11 +89,33 @@ class Stream:
             raise RequestError("all_logits: this bundle is a reader, it has no logits")
         if isinstance(head, LogitsHead) and not all_logits and not len(tokens):
             raise RequestError("no token ids: there is no last token to give logits of")
+        return self._read(tokens, all_logits=all_logits)
+
+    def probe(self, ids: ArrayLike) -> Array:
+        """Read tokens as if they had been written, and return the logits (T, vocab) after each.
+
+        Raises:
+            as `feed`.
+        """
+        return self._read(self._checked(ids), all_logits=True, writing=True)
+
+    def take(self, token: int) -> None:
+        """Read a token that was written: with other weights where a bundle has two sets.
+
+        Raises:
+            as `feed`.
+        """
+        self._read(self._checked([token]), writing=True)
+
+    def _read(
+        self, tokens: NDArray[np.int32], *, all_logits: bool = False, writing: bool = False
+    ) -> Array:
         emitted: list[Array] = []
         self._broken = True  # until all of it is read: an interrupt leaves layers out of step
         with self._model.lock:
-            if self._model.engine is not None:
-                self._run_plan(self._model.engine, tokens, emitted, all_logits=all_logits)
+            engine = self._model.turn_to(writing=writing)
+            if engine is not None:
+                self._run_plan(engine, tokens, emitted, all_logits=all_logits)
             else:
                 self._run_graphs(tokens, emitted, all_logits=all_logits)
             if self._text is not None and len(tokens):
@@ -102,7 +124,8 @@ class Stream:
         self.position += len(tokens)
         if self._text is not None and not all_logits:
             return self._text.logits.copy()
-        return np.concatenate(emitted) if emitted else np.zeros((0, head.width), np.float32)
+        width = self._model.head.width
+        return np.concatenate(emitted) if emitted else np.zeros((0, width), np.float32)
 
     def generate(
         self,
@@ -221,11 +244,12 @@ class Stream:
 
         Returns: how many were read.
         """
-        engine, ids = self._model.engine, self._checked(tokens)
+        engine, ids = self._model.writer, self._checked(tokens)
         if engine is None or self._text is None or not 0 < len(ids) <= HEAD_ROWS:
             raise RequestError(f"{len(ids)} tokens cannot be tried")
         self._broken = True
         with self._model.lock:
+            self._model.turn_to(writing=True)
             if self._trial is None:
                 self._trial = engine.trial(self.caches)
             logits = self._trial.run(ids, self.position)
@@ -247,9 +271,9 @@ class Stream:
     def _run_plan(
         self, engine: Engine, tokens: NDArray[np.int32], emitted: list[Array], *, all_logits: bool
     ) -> None:
-        if self._plan is None:
-            self._plan = engine.plan(self.caches)
-        plan, head = self._plan, self._model.head
+        if engine not in self._plans:
+            self._plans[engine] = engine.plan(self.caches)
+        plan, head = self._plans[engine], self._model.head
         size = HEAD_ROWS if all_logits else engine.chunk
         for start in range(0, len(tokens), size):
             part, position = tokens[start : start + size], self.position + start

@@ -136,9 +136,7 @@ def _falcon(c: Config, read: Callable[[str], Array]) -> Iterator[tuple[str, Arra
         yield from _mamba(hf, ours, read)
 
 
-def _attention(
-    hf: str, ours: str, read: Callable[[str], Array]
-) -> Iterator[tuple[str, Array]]:
+def _attention(hf: str, ours: str, read: Callable[[str], Array]) -> Iterator[tuple[str, Array]]:
     for part, name in (("q", "q"), ("k", "k"), ("v", "v"), ("o", "output")):
         yield f"{ours}.attn_{name}.weight", read(f"{hf}.self_attn.{part}_proj.weight")
 

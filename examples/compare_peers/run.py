@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -62,13 +63,11 @@ class Row:
 #: Runtimes that cannot run these models, and what they say.
 ABSENT = {
     "onnxruntime-genai": "its model builder knows neither Granite-4.0-H nor Falcon-H1",
-    "openvino-genai": "converts nothing itself; optimum-intel, which does, needs an older "
-    "transformers than these models",
 }
 
 
-def prepare(name: str, folder: Path, python: str) -> list[Candidate]:
-    """Checkpoint, bundles and GGUF files of one shape; what is there already is kept."""
+def prepare(name: str, folder: Path, python: str, optimum: str | None) -> list[Candidate]:
+    """Checkpoint, bundles, GGUF files … of one shape; what is there already is kept."""
     source = folder / name
     if not source.exists():
         source.mkdir(parents=True)
@@ -92,8 +91,26 @@ def prepare(name: str, folder: Path, python: str) -> list[Candidate]:
                 subprocess.run(command, check=True, capture_output=True)
         found.append(Candidate("llama.cpp", kind, file))
     plain.unlink(missing_ok=True)
-    found.append(Candidate("transformers", "float32", source, longest=4096))
+    if optimum is not None:
+        found += _openvino(name, folder, source, optimum)
+    found.append(Candidate("transformers", "float32", source, longest=512))
     return found
+
+
+def _openvino(name: str, folder: Path, source: Path, optimum: str) -> Iterator[Candidate]:
+    """What optimum-intel makes of the checkpoint, where it knows the family."""
+    for weights in ("int8", "int4"):
+        out = folder / f"{name}-openvino-{weights}"
+        if not out.exists():
+            _tell(f"exporting {out.name}")
+            options = ["--task", "text-generation-with-past", "--weight-format", weights]
+            command = [optimum, "export", "openvino", "--model", source, *options]
+            # int4 in blocks of 128, as the others here
+            done = subprocess.run([*map(str, command), "--group-size", "128", str(out)],
+                                  capture_output=True, text=True, check=False)  # fmt: skip
+            if done.returncode:
+                shutil.rmtree(out, ignore_errors=True)
+        yield Candidate("openvino-genai", weights, out)
 
 
 def measure(
@@ -124,7 +141,16 @@ def _rows(
             speed = statistics.median(run[task] for run in runs)
             peak = int(statistics.median(run["peak_rss_bytes"] for run in runs))
         yield Row(
-            candidate.runtime, name, candidate.weights, task, context, threads, speed, peak, kl, note
+            candidate.runtime,
+            name,
+            candidate.weights,
+            task,
+            context,
+            threads,
+            speed,
+            peak,
+            kl,
+            note,
         )
 
 
@@ -152,6 +178,8 @@ def _log_softmax(x: Any) -> Any:
 
 def _work(candidate: Candidate, context: int, threads: int, python: str, *extra: str) -> Any:
     """What workers.py measured, or a note why it did not."""
+    if not candidate.model.exists():
+        return {"note": "could not be converted"}
     interpreter = sys.executable if candidate.runtime == "edgehybrid" else python
     command = [interpreter, HERE / "workers.py", candidate.runtime, candidate.model]
     command += ["--context", context, "--threads", threads, *extra]
@@ -175,7 +203,7 @@ def absent(name: str) -> Iterator[Row]:
 
 def table(rows: list[Row]) -> Iterator[str]:
     """As Markdown."""
-    yield "| model | runtime | weights | context | threads | prefill tok/s | decode tok/s | MB | KL |"
+    yield "| model | runtime | weights | context | threads | read tok/s | write tok/s | MB | KL |"
     yield "|---|---|---|---|---|---|---|---|---|"
     pairs = {(r.model, r.runtime, r.weights, r.context, r.threads): r for r in rows
              if r.task == "decode"}  # fmt: skip
@@ -237,12 +265,13 @@ def main() -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--folder", type=Path, default=Path("peers"), help="for models, is kept")
     parser.add_argument("--python", default=sys.executable, help="of the other runtimes")
+    parser.add_argument("--optimum", help="an optimum-cli with optimum-intel, for OpenVINO")
     parser.add_argument("--plot", type=Path, help="draw it into this PNG")
     parser.add_argument("--out", type=Path, help="write JSON here as rows come")
     args = parser.parse_args()
     rows: list[Row] = []
     for name in [args.only] if args.only else list(SHAPES):
-        candidates = prepare(name, args.folder, args.python)
+        candidates = prepare(name, args.folder, args.python, args.optimum)
         contexts, rounds = (QUICK, 1) if args.quick else (CONTEXTS, ROUNDS)
         for row in measure(name, candidates, contexts, args.python, rounds):
             rows.append(row)

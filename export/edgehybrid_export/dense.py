@@ -7,6 +7,7 @@ that is not quantised …) has no such file, and its segments are run by ONNX Ru
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,10 @@ from edgehybrid_export.mixer_spec import (
     SelectiveMixer,
 )
 from edgehybrid_export.precision import Precision, Precisions
+from edgehybrid_export.quantise import int4_rows, int8_rows
 from edgehybrid_export.spec import Layer, LogitsHead, Mlp, ModelSpec
 from edgehybrid_export.store import WeightStore
+from edgehybrid_export.weights import Weight
 
 Tensors = dict[str, NDArray[np.float32]]
 ACTS = ("silu", "gelu_tanh", "relu2")
@@ -35,13 +38,16 @@ KINDS = ("int8", "int4")
 
 
 def describe_dense(
-    spec: ModelSpec, precisions: Precisions, store: WeightStore
+    spec: ModelSpec, precisions: Precisions, store: WeightStore, prefix: str = "dense"
 ) -> tuple[dict[str, Any], Tensors] | None:
-    """The description and the small arrays it names; None if kernels cannot do it all."""
+    """The description and the small arrays it names; None if kernels cannot do it all.
+
+    Weights that the store does not have yet are quantised and written to it.
+    """
     quantised = precisions.body.kind in KINDS and precisions.embedding.kind in KINDS
     if not quantised or not all(_is_known(layer) for layer in spec.layers):
         return None
-    writer = _Writer(store, {})
+    writer = _Writer(store, {}, prefix)
     described = {
         "embedding": writer.matrix(spec.embedding, precisions.embedding, "embedding")
         | {"multiplier": float(spec.embedding_multiplier)},
@@ -83,22 +89,26 @@ def _has_kernel(mixer: OneMixer) -> bool:
 
 
 class _Writer:
-    def __init__(self, store: WeightStore, tensors: Tensors) -> None:
-        self._store, self.tensors = store, tensors
+    def __init__(self, store: WeightStore, tensors: Tensors, prefix: str) -> None:
+        self._store, self.tensors, self._prefix = store, tensors, prefix
 
     def array(self, name: str, array: NDArray[Any] | None) -> str | None:
         """Keep a small array under a name of its own."""
         if array is None:
             return None
-        self.tensors[f"dense.{name}"] = np.ascontiguousarray(array, np.float32)
-        return f"dense.{name}"
+        self.tensors[f"{self._prefix}.{name}"] = np.ascontiguousarray(array, np.float32)
+        return f"{self._prefix}.{name}"
 
     def norm(self, name: str, norm: Norm | None) -> dict[str, Any] | None:
         return None if norm is None else {"weight": self.array(name, norm.weight), "eps": norm.eps}
 
-    def matrix(self, weight: Any, precision: Precision, name: str) -> dict[str, Any]:
+    def matrix(self, weight: Weight, precision: Precision, name: str) -> dict[str, Any]:
         """Where a quantised matrix lies."""
-        tensors = self._store.put(stored_key(weight, precision), "body", _missing)
+        make = int8_rows if precision.kind == "int8" else partial(int4_rows, precision=precision)
+        part = name if name in ("embedding", "head.head") else "body"
+        tensors = self._store.put(
+            stored_key(weight, precision), part.partition(".")[0], lambda: make(weight)
+        )
         parts = dict(zip(("weight", "scale", "zero"), tensors, strict=False))
         return {
             "kind": precision.kind,
@@ -112,8 +122,8 @@ class _Writer:
         if external.uses_external_data(tensor):
             return int(external.ExternalDataInfo(tensor).offset or 0)
         array = numpy_helper.to_array(tensor)
-        self.tensors[f"dense.{name}"] = array  # too small for weights.bin, of any type
-        return f"dense.{name}"
+        self.tensors[f"{self._prefix}.{name}"] = array  # too small for weights.bin, of any type
+        return f"{self._prefix}.{name}"
 
     def linear(self, name: str, linear: Linear, precision: Precision, part: str) -> dict[str, Any]:
         described = self.matrix(linear.weight, precision, f"{name}.{part}")
@@ -126,7 +136,8 @@ class _Writer:
             which: self.norm(f"{name}.{which}", getattr(layer, which)) for which in norms
         }
         described["mixers"] = [
-            self.mixer(f"{name}.{part}", mixer, precision) for part, mixer in enumerate(layer.mixers)
+            self.mixer(f"{name}.{part}", mixer, precision)
+            for part, mixer in enumerate(layer.mixers)
         ]
         mlp = layer.mlp
         described["mlp"] = None
@@ -141,7 +152,7 @@ class _Writer:
 
     def mixer(self, name: str, mixer: OneMixer, precision: Precision) -> dict[str, Any]:
         into, out = _products(mixer)
-        described = {
+        described: dict[str, Any] = {
             "in": self.linear(name, into, precision, "in"),
             "out": self.linear(name, out, precision, "out"),
         }
@@ -168,7 +179,3 @@ class _Writer:
             }
             for part, linear in (("hidden", router.hidden), ("scores", router.out))
         }
-
-
-def _missing() -> list[NDArray[Any]]:
-    raise AssertionError("the graphs store every weight first")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 import edgehybrid
-from edgehybrid.bundle import DENSE, FORMAT, Bundle
+from edgehybrid.bundle import DENSE, FORMAT, WRITING, WRITING_WEIGHTS, Bundle
 from edgehybrid_export.chat import describe_prompt, write_template
 from edgehybrid_export.checkpoint import Checkpoint
 from edgehybrid_export.dense import describe_dense
@@ -39,13 +39,14 @@ from edgehybrid_export.pack import (
     write_graphs,
     write_manifest,
 )
-from edgehybrid_export.precision import Precisions, parse_precisions
+from edgehybrid_export.precision import Precisions, parse_speeds
 from edgehybrid_export.segments import segments
 from edgehybrid_export.source import Source, find
 from edgehybrid_export.spec import LogitsHead, ModelSpec
 from edgehybrid_export.store import WeightStore
-from edgehybrid_export.validate import validate
+from edgehybrid_export.validate import validate, writing_loss
 
+TWO_SPEEDS = "two sets of weights need a model that kernels run whole, in int8 or int4"
 #: How much of a calibration text is read.
 CALIBRATION_BYTES, CALIBRATION_TOKENS = 1 << 18, 2048
 
@@ -69,7 +70,8 @@ def export(
         checkpoint: folder with config.json, safetensors weights, tokenizer.json; or a str
             `owner/name`, if there is no such folder: a name on the hub.
         out: a folder that does not exist yet.
-        weights: see `precision`: "int8", or by part "body=int4-64,head=int8,embedding=int8".
+        weights: see `precision`: "int8", by part "body=int4-64,head=int8,embedding=int8", or
+            "int8+int4" for a bundle that reads with the first and writes with the second.
         calibrate: a text file on whose first tokens the loss of quantisation is measured.
         revision: branch, tag or commit of a name on the hub.
         offline: take a name from the hub's cache only.
@@ -81,18 +83,19 @@ def export(
         ExportError: `out` exists, `weights` is not known, or `calibrate` cannot be read.
     """
     out = Path(out)
-    precisions = parse_precisions(weights)
+    precisions, writing = parse_speeds(weights)
     if out.exists():
         raise ExportError(f"{out} exists: remove it or choose another name")
     found = find(checkpoint, revision, offline=offline)
     source = Checkpoint(found.folder)
     spec = read_model(source)
     precisions = precisions.fitted(spec.hidden_size)
+    writing = writing and writing.fitted(spec.hidden_size)
     text = None if calibrate is None else calibration_ids(source, spec, Path(calibrate))
     out.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        manifest = _build(found, source, spec, precisions, building, text)
+        manifest = _build(found, source, spec, (precisions, writing), building, text)
         building.chmod(0o755)
         building.rename(out)
     finally:
@@ -104,11 +107,11 @@ def _build(
     found: Source,
     source: Checkpoint,
     spec: ModelSpec,
-    precisions: Precisions,
+    speeds: tuple[Precisions, Precisions | None],
     folder: Path,
     text: NDArray[np.int32] | None,
 ) -> dict[str, Any]:
-    store = WeightStore(folder)
+    store, (precisions, writing) = WeightStore(folder), speeds
     graphs = itertools.chain(
         segments(spec, precisions, store),
         inner_graphs(spec, precisions.body, store),
@@ -116,18 +119,38 @@ def _build(
     )
     tokenizer = source.folder / "tokenizer.json"
     write_graphs(folder, graphs)
-    tensors = mixer_tensors(spec)
-    if (found_dense := describe_dense(spec, precisions, store)) is not None:
-        dense, small = found_dense
-        tensors |= small
-        (folder / DENSE).write_text(json.dumps(dense), encoding="utf-8")
+    tensors = mixer_tensors(spec) | _write_dense(folder, DENSE, spec, precisions, store)
+    other = None
+    if writing is not None:
+        if not (folder / DENSE).exists():
+            raise ExportError(f"weights {precisions.name}+{writing.name}: {TWO_SPEEDS}")
+        other = WeightStore(folder, WRITING_WEIGHTS)
+        tensors |= _write_dense(folder, WRITING, spec, writing, other)
     parts = write_files(folder, store, tensors, tokenizer)
     write_template(source.folder, folder)
     manifest = _manifest(found, source, spec, precisions) | {"parts": parts}
+    if writing is not None and other is not None:
+        manifest["weights"] += f"+{writing.name}"
+        manifest["name"] += f"+{writing.body.name}"
+        parts["writing"] = sum(other.parts.values())
     manifest["files"] = fingerprints(folder)
     manifest["loss"] = validate(spec, Bundle(folder, manifest), precisions, text)
+    if writing is not None and text is not None:
+        manifest["loss"]["writing"] = writing_loss(spec, Bundle(folder, manifest), text)
     write_manifest(folder, manifest)
     return manifest
+
+
+def _write_dense(
+    folder: Path, name: str, spec: ModelSpec, precisions: Precisions, store: WeightStore
+) -> dict[str, NDArray[Any]]:
+    """Write what kernels need to know, if they can do it all; return the small arrays of it."""
+    found = describe_dense(spec, precisions, store, name.removesuffix(".json"))
+    if found is None:
+        return {}
+    described, tensors = found
+    (folder / name).write_text(json.dumps(described), encoding="utf-8")
+    return tensors
 
 
 def calibration_ids(source: Checkpoint, spec: ModelSpec, path: Path) -> NDArray[np.int32]:

@@ -7,6 +7,7 @@ int4-32, -64, -128       one scale per block of so many input channels; int4 is 
 int4-128-asym            and one zero point per block
 body=int4,head=int8      by part; the head has the body's precision unless it is named,
                              and the embedding the head's: a tied table is stored once
+int8+int4                two sets: the first reads, the second writes
 """
 
 from __future__ import annotations
@@ -63,6 +64,18 @@ KNOWN: dict[str, Precision] = {kind: Precision(kind) for kind in ("float32", "fl
 KNOWN |= {f"int4-{block}": Precision("int4", block) for block in BLOCKS}
 KNOWN |= {f"int4-{block}-asym": Precision("int4", block, False) for block in BLOCKS}
 KNOWN["int4"] = KNOWN[f"int4-{DEFAULT_BLOCK}"]
+
+
+def parse_speeds(text: str) -> tuple[Precisions, Precisions | None]:
+    """Read `int8`, or `int8+int4`: what reads, and what writes if that is another.
+
+    Raises:
+        ExportError: as `parse_precisions`, or there are more than two.
+    """
+    reading, *writing = text.split("+")
+    if len(writing) > 1:
+        raise ExportError(f"weights {text!r}: expected one set, or two joined by +")
+    return parse_precisions(reading), parse_precisions(writing[0]) if writing else None
 
 
 def parse_precisions(text: str) -> Precisions:

@@ -1,4 +1,7 @@
-"""`weights.bin`: the large constants of all graphs, end to end, aligned, each content once."""
+"""`weights.bin`: the large constants of all graphs, end to end, aligned, each content once.
+
+`writing.bin` is another such file, of the weights that only write.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ INLINE_BYTES = 1024
 class WeightStore:
     """Writes arrays as soon as they are made, so that none has to stay in memory."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path, self._size = folder / WEIGHTS, 0
+    def __init__(self, folder: Path, name: str = WEIGHTS) -> None:
+        self._path, self._size = folder / name, 0
         self._known: dict[Hashable, list[TensorProto]] = {}
         self.parts = {"embedding": 0, "body": 0, "head": 0}
         self._path.write_bytes(b"")
@@ -49,7 +52,9 @@ class WeightStore:
         tensor = TensorProto(
             dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype), raw_data=b""
         )
-        external.set_external_data(tensor, WEIGHTS, offset=self._size + gap, length=array.nbytes)
+        external.set_external_data(
+            tensor, self._path.name, offset=self._size + gap, length=array.nbytes
+        )
         tensor.ClearField("raw_data")
         self._size += gap + array.nbytes
         return tensor

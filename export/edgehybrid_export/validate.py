@@ -6,7 +6,7 @@ compared in little memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgehybrid.bundle import Bundle
 from edgehybrid.runtime.graph import Segment
 from edgehybrid.runtime.mixers import Mixer, load_mixers
+from edgehybrid.runtime.model import Model
 from edgehybrid_export.errors import ValidationError
 from edgehybrid_export.precision import Precisions
 from edgehybrid_export.reference import logits, residuals
@@ -109,16 +110,37 @@ def _layers(bundle: Bundle) -> Iterator[Callable[[Feeds], None]]:
 
 def text_loss(head: LogitsHead, bundle: Bundle, got: Array, wanted: Array) -> dict[str, Any]:
     """Mean KL divergence from the float32 logits, and how often the likeliest token is the same."""
-    graph, divergence, same = Segment(bundle.file("logits.onnx")), 0.0, 0
-    for i in range(0, len(got), ROWS):
-        theirs = _log_softmax(logits(head, wanted[i : i + ROWS]))
-        ours = _log_softmax(graph.run({"h": got[i : i + ROWS]})[0])
+    graph = Segment(bundle.file("logits.onnx"))
+    starts = range(0, len(got), ROWS)
+    pairs = (
+        (graph.run({"h": got[i : i + ROWS]})[0], logits(head, wanted[i : i + ROWS])) for i in starts
+    )
+    return _loss(pairs, len(got))
+
+
+def writing_loss(spec: ModelSpec, bundle: Bundle, text: NDArray[np.int32]) -> dict[str, Any]:
+    """The same of the weights that write, which have no graphs: by the kernels that will run."""
+    if not isinstance(spec.head, LogitsHead):
+        raise ValidationError("a reader writes nothing")
+    stream, head = Model(bundle).stream(), spec.head
+    wanted = last(residuals(spec, text))
+    pairs = (
+        (stream.probe(text[i : i + ROWS]), logits(head, wanted[i : i + ROWS]))
+        for i in range(0, len(text), ROWS)
+    )
+    return _loss(pairs, len(text))
+
+
+def _loss(pairs: Iterable[tuple[Array, Array]], tokens: int) -> dict[str, Any]:
+    divergence, same = 0.0, 0
+    for got, wanted in pairs:
+        ours, theirs = _log_softmax(got), _log_softmax(wanted)
         divergence += float((np.exp(theirs) * (theirs - ours)).sum())
         same += int((theirs.argmax(-1) == ours.argmax(-1)).sum())
     return {
-        "tokens": len(got),
-        "mean_kl": round(divergence / len(got), 6),
-        "top1_agreement": round(same / len(got), 4),
+        "tokens": tokens,
+        "mean_kl": round(divergence / tokens, 6),
+        "top1_agreement": round(same / tokens, 4),
     }
 
 

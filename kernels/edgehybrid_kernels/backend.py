@@ -44,6 +44,7 @@ _PLACES = {
 _TASKS = {
     "conv_task": "conv.compiled",
     "ssd_task": "ssd.compiled",
+    "ssd_half_task": "ssd.compiled",
     "norm_task": "norm.compiled",
     "gate_task": "gate.compiled",
     "rotate_task": "rope.compiled",

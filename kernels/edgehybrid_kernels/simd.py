@@ -45,7 +45,9 @@ _INT, _LONG = ir.IntType(32), ir.IntType(64)
 _FLOATS = ir.VectorType(_FLOAT, LANES)
 _INTS = ir.VectorType(_INT, LANES)
 _BITS = ir.VectorType(ir.IntType(1), LANES)
+_HALVES = ir.VectorType(ir.HalfType(), LANES)
 _UNALIGNED: Final = 4
+_HALF_BYTES: Final = 2
 
 
 class Vector(Protocol):
@@ -187,6 +189,28 @@ def store_first(builder: Builder, address: int, value: Vector, lanes: int) -> No
         with ragged:
             arguments = [value, pointer, _INT(_UNALIGNED), _mask(builder, lanes)]
             call_intrinsic(builder, f"llvm.masked.store.v{LANES}f32.p0", ir.VoidType(), arguments)
+
+
+@primitive
+def load_halves(builder: Builder, address: int, lanes: int) -> Vector:
+    """As :func:`load_first` of float16 numbers."""
+    arguments = [
+        pointer_to(builder, address, _HALVES),
+        _INT(_HALF_BYTES),
+        _mask(builder, lanes),
+        ir.Constant(_HALVES, None),
+    ]
+    loaded = call_intrinsic(builder, f"llvm.masked.load.v{LANES}f16.p0", _HALVES, arguments)
+    return builder.fpext(loaded, _FLOATS)  # type: ignore[no-any-return]
+
+
+@primitive
+def store_halves(builder: Builder, address: int, value: Vector, lanes: int) -> None:
+    """As :func:`store_first`, rounded to float16; beyond 65504 it becomes infinity."""
+    narrow = builder.fptrunc(value, _HALVES)
+    pointer = pointer_to(builder, address, _HALVES)
+    arguments = [narrow, pointer, _INT(_HALF_BYTES), _mask(builder, lanes)]
+    call_intrinsic(builder, f"llvm.masked.store.v{LANES}f16.p0", ir.VoidType(), arguments)
 
 
 @primitive

@@ -102,9 +102,7 @@ def products(draw: st.DrawFn) -> tuple[Product, np.random.Generator]:
 
 @SLOW
 @given(products(), st.integers(1, 3 * ROWS + 1))
-def test_product_is_that_of_numpy(
-    made: tuple[Product, np.random.Generator], tokens: int
-) -> None:
+def test_product_is_that_of_numpy(made: tuple[Product, np.random.Generator], tokens: int) -> None:
     product, rng = made
     x = rng.standard_normal((tokens, product.inputs), np.float32)
     expected = product.expected(x)
@@ -164,7 +162,9 @@ def test_a_row_of_zeros_gives_zeros() -> None:
     assert not product.run(np.zeros((3, 128), np.float32)).any()
 
 
-def prepared(x: Array, mode: int, size: int, weight: Array | None = None, eps: float = 0.0) -> Array:
+def prepared(
+    x: Array, mode: int, size: int, weight: Array | None = None, eps: float = 0.0
+) -> Array:
     out = np.zeros((len(x), size), np.float32)
     table = program(size)
     table.add(
@@ -269,7 +269,7 @@ def test_older_instructions_give_the_same(cpu: str) -> None:
         pytest.skip("this is the inner run")
     chosen = "product_is or know_of_each or not_lost or activations"
     inner = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", __file__, "-k", chosen, "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-qx", __file__, "-k", chosen, "-p", "no:cacheprovider"],
         env={**os.environ, "NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": FEATURES[cpu]},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

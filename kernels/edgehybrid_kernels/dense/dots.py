@@ -27,7 +27,7 @@ from edgehybrid_kernels.simd import LANES, Builder, Vector, call_intrinsic, poin
 _TRIPLE, _, _FEATURES = jit.target()
 _HAS: Final = frozenset(_FEATURES.split(","))
 _X86: Final = _TRIPLE.startswith(("x86_64", "i686"))
-_VNNI: Final = "+avx512vnni" in _HAS and "+avx512vl" in _HAS or "+avxvnni" in _HAS
+_VNNI: Final = ("+avx512vnni" in _HAS and "+avx512vl" in _HAS) or "+avxvnni" in _HAS
 _AVX2: Final = _X86 and "+avx2" in _HAS and LANES == 8
 _SDOT: Final = _TRIPLE.startswith(("aarch64", "arm64")) and "+dotprod" in _HAS
 
@@ -279,7 +279,8 @@ def _every(builder: Builder, vectors: list[Any], start: int) -> Any:
     while len(parts) > 1:
         size = 2 * parts[0].type.count
         parts = [
-            _shuffle(builder, a, b, range(size)) for a, b in zip(parts[0::2], parts[1::2])
+            _shuffle(builder, a, b, range(size))
+            for a, b in zip(parts[0::2], parts[1::2], strict=True)
         ]
     return parts[0]
 
@@ -332,7 +333,9 @@ def nibble_dots(block: int) -> Callable[[int, int, int, int, int], None]:
             x_here = builder.add(x, builder.mul(index, ir.Constant(_LONG, 2 * WIDTH * vectors)))
             depth = builder.mul(index, ir.Constant(_LONG, WIDTH * vectors))
             rows = _rows_at(builder, builder.add(w, depth), row, LANES)
-            following = builder.add(w, builder.add(ahead, builder.mul(depth, ir.Constant(_LONG, LANES))))
+            following = builder.add(
+                w, builder.add(ahead, builder.mul(depth, ir.Constant(_LONG, LANES)))
+            )
             _ask_for(builder, following, LANES * vectors)
             inputs = _evens_and_odds(builder, x_here, block, vectors)
             sums = []

@@ -102,7 +102,7 @@ def _rounded(x: Vector, inverse: Vector) -> Vector:
 @helper
 def _round_row(x: int, size: int, step: float, out: int) -> Any:
     """Bytes in order; returns their sum."""
-    inverse, sums = splat(np.float32(1.0) / np.float32(step)), splat(0.0)
+    inverse, sums = splat(1.0) / splat(step), splat(0.0)
     for i in range(0, size, LANES):
         y = _rounded(load(x + i * FLOAT_BYTES), inverse)
         sums = sums + (y - splat(_ROUND))
@@ -113,7 +113,7 @@ def _round_row(x: int, size: int, step: float, out: int) -> Any:
 @helper
 def _round_block(x: int, size: int, step: float, out: int) -> Any:
     """First the even bytes, then the odd; returns their sum."""
-    inverse, sums = splat(np.float32(1.0) / np.float32(step)), splat(0.0)
+    inverse, sums = splat(1.0) / splat(step), splat(0.0)
     for i in range(0, size, 2 * LANES):
         low = _rounded(load(x + i * FLOAT_BYTES), inverse)
         high = _rounded(load(x + (i + LANES) * FLOAT_BYTES), inverse)
@@ -173,7 +173,7 @@ def prepare_task(at: int, first: int, last: int, scratch: int) -> None:
             if word(at, _OUT):
                 _copy_row(y, size, scratch)
             for i in range(size, word(at, _PADDED)):
-                store_scalar(scratch + i * FLOAT_BYTES, np.float32(0.0))
+                store_scalar(scratch + i * FLOAT_BYTES, 0.0)
             _round(at, token, scratch)
 
 
@@ -199,7 +199,7 @@ def embed_task(at: int, first: int, last: int, scratch: int) -> None:
 def _embed_row(row: int, size: int, kind: int, scale: int, factor: float, out: int) -> None:
     for i in range(size):
         if kind == 0:
-            value = np.float32(load_scalar(row + i * FLOAT_BYTES))
+            value: Any = np.float32(load_scalar(row + i * FLOAT_BYTES))
         else:
             value = np.float32(load_byte(row + i)) * np.float32(load_scalar(scale))
         store_scalar(out + i * FLOAT_BYTES, value * np.float32(factor))
@@ -214,9 +214,11 @@ def _embed_nibbles(row: int, size: int, block: int, grid: Any, factor: float, ou
         step = np.float32(load_scalar(scales + (chosen * blocks + part) * FLOAT_BYTES))
         zero = 8
         if zeros:
-            zero = load_byte(zeros + chosen * ((blocks + 1) // 2) + part // 2) >> 4 * (part % 2) & 15
+            zero = (
+                load_byte(zeros + chosen * ((blocks + 1) // 2) + part // 2) >> 4 * (part % 2) & 15
+            )
         code = load_byte(row + i // 2) >> 4 * (i % 2) & 15
-        value = np.float32(code - zero) * step
+        value: Any = np.float32(code - zero) * step
         store_scalar(out + i * FLOAT_BYTES, value * np.float32(factor))
 
 
@@ -225,10 +227,16 @@ def add_task(at: int, first: int, last: int, scratch: int) -> None:
     """Rows first..last-1 of out = a + b. Words: size, a, b, out and the bytes of a row of all."""
     size, row = word(at, 0), word(at, 4)
     for token in range(first, last):
-        a, b, out = (word(at, 1) + token * row, word(at, 2) + token * row, word(at, 3) + token * row)
+        a, b, out = (
+            word(at, 1) + token * row,
+            word(at, 2) + token * row,
+            word(at, 3) + token * row,
+        )
         for i in range(0, size, LANES):
             here, lanes = i * FLOAT_BYTES, size - i
-            store_first(out + here, load_first(a + here, lanes) + load_first(b + here, lanes), lanes)
+            store_first(
+                out + here, load_first(a + here, lanes) + load_first(b + here, lanes), lanes
+            )
 
 
 @Task

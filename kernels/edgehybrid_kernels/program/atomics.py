@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from typing import Final
 
 from llvmlite import ir
 
@@ -48,4 +48,3 @@ def give_way(builder: Builder) -> None:
 def call(builder: Builder, task: int, at: int, first: int, last: int, scratch: int) -> None:
     """Calls a task by its address."""
     builder.call(pointer_to(builder, task, _TASK), [at, first, last, scratch])
-

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ class Variable:
     """A whole number that changes from run to run: see :meth:`Program.set`."""
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True)
+class Rows:
     """An array of which the first ``count`` rows are meant."""
 
     array: NDArray[Any]
@@ -135,4 +137,10 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.zeros(size + LINE, np.uint8)
     start = -memory.ctypes.data % LINE
-    return memory[start : start + size].view(dtype).reshape(shape)
+    array: NDArray[Any] = memory[start : start + size].view(dtype).reshape(shape)
+    return array
+
+
+def address(array: NDArray[Any] | None) -> int:
+    """Where an array's numbers begin; 0 for none."""
+    return 0 if array is None else int(array.ctypes.data)

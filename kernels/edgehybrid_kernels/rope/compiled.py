@@ -7,8 +7,8 @@ from typing import Any
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.jit import INT, Task, helper, kernel, read_only, writable
-from edgehybrid_kernels.rope import check
 from edgehybrid_kernels.program.views import matrix, word
+from edgehybrid_kernels.rope import check
 from edgehybrid_kernels.simd import FLOAT_BYTES, LANES, fma, load_first, splat, store_first
 
 # x, cos, sin, out, head_dim, first, last

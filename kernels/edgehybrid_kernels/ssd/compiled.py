@@ -15,7 +15,7 @@ import numpy as np
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.jit import FLOAT, INT, Task, helper, kernel, read_only, writable
-from edgehybrid_kernels.program.views import cube, matrix, number, vector, word
+from edgehybrid_kernels.program.views import cube, half_cube, matrix, number, vector, word
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
@@ -25,11 +25,13 @@ from edgehybrid_kernels.simd import (
     fma,
     load,
     load_first,
+    load_halves,
     load_scalar,
     prefetch,
     splat,
     store,
     store_first,
+    store_halves,
 )
 from edgehybrid_kernels.ssd import NO_LIMIT, check
 from edgehybrid_kernels.vmath import exp, softplus
@@ -207,28 +209,50 @@ def _copy(
 
 
 @helper
+def _widen(
+    source: int, source_row: int, target: int, target_row: int, rows: int, lanes: int
+) -> None:
+    for row in range(rows):
+        store(target + row * target_row, load_halves(source + row * source_row, lanes))
+
+
+@helper
+def _narrow(
+    source: int, source_row: int, target: int, target_row: int, rows: int, lanes: int
+) -> None:
+    for row in range(rows):
+        store_halves(target + row * target_row, load(source + row * source_row), lanes)
+
+
+@helper
 def _scan_head(
-    state: int, spare: int, size: Any, skip: Vector, at: Any, rows: Any, keep: bool
+    state: int, spare: int, size: Any, skip: Vector, at: Any, rows: Any, how: Any
 ) -> None:
     """One head, vector by vector; a ragged last vector is worked on in padded ``spare`` memory.
 
     Masked writes in the innermost loop would be several times slower than copying there and back.
-    Without ``keep`` all is worked on there, and the state stays as it was.
+    All of a float16 state is worked on there, in float32. Without keep, the first of ``how``, so
+    is any state, and it stays as it was.
     """
+    keep, half = how
     x, step, decay, b, c, out = at
     tokens, n_state, channels = size
     row = channels * FLOAT_BYTES
     for channel in range(0, channels, LANES):
         lanes = channels - channel
-        aside = lanes < LANES or not keep
+        aside = lanes < LANES or not keep or half
         work, work_row = (spare, LANES * FLOAT_BYTES) if aside else (state, row)
-        if aside:
+        if half:
+            _widen(state, row // 2, spare, work_row, n_state, lanes)
+        elif aside:
             _copy(state, row, spare, work_row, n_state, lanes)
         here = (x, step, decay, b, c, out)
         _scan_vector(work, (n_state, work_row), tokens, lanes, skip, here, rows)
-        if aside and keep:
+        if half and keep:
+            _narrow(spare, work_row, state, row // 2, n_state, lanes)
+        elif aside and keep:
             _copy(spare, work_row, state, row, n_state, lanes)
-        state += LANES * FLOAT_BYTES
+        state += LANES * FLOAT_BYTES // (2 if half else 1)
         x += LANES * FLOAT_BYTES
         out += LANES * FLOAT_BYTES
 
@@ -236,7 +260,7 @@ def _scan_head(
 @helper
 def _scan(
     x: Any, dt: Any, a: Any, b: Any, c: Any, d: Any, dt_bias: Any, state: Any, out: Any,
-    steps: Any, spare: Any, low: float, high: float, first: int, last: int, keep: bool,
+    steps: Any, spare: Any, low: float, high: float, first: int, last: int, how: Any,
 ) -> None:  # fmt: skip
     heads, n_state, channels = state.shape
     tokens = x.shape[0]
@@ -257,8 +281,8 @@ def _scan(
             c.ctypes.data + group_at,
             out.ctypes.data + channels_at,
         )
-        state_at = state.ctypes.data + n_state * channels_at
-        _scan_head(state_at, spare_at, (tokens, n_state, channels), splat(d[head]), at, rows, keep)
+        state_at = state.ctypes.data + head * state.strides[0]
+        _scan_head(state_at, spare_at, (tokens, n_state, channels), splat(d[head]), at, rows, how)
 
 
 @kernel(*_SIGNATURE)
@@ -267,14 +291,34 @@ def ssd_kernel(
     state: Any, out: Any, steps: Any, spare: Any, low: float, high: float, first: int, last: int,
 ) -> None:  # fmt: skip
     """Heads first..last-1."""
-    _scan(x, dt, a, b, c, d, dt_bias, state, out, steps, spare, low, high, first, last, True)
+    _scan(
+        x, dt, a, b, c, d, dt_bias, state, out, steps, spare, low, high, first, last, (True, False)
+    )
+
+
+@helper
+def _task(at: int, state: Any, span: Any, half: bool) -> None:
+    x, dt, a, b, c = (
+        matrix(at),
+        matrix(at + 40),
+        vector(at + 80),
+        matrix(at + 104),
+        matrix(at + 144),
+    )
+    d, dt_bias, out = vector(at + 184), vector(at + 208), matrix(at + 288)
+    steps, spare = cube(at + 328), cube(at + 384)
+    low, high, how = number(at, 55), number(at, 56), (word(at, 57) != 0, half)
+    first, last = span
+    _scan(x, dt, a, b, c, d, dt_bias, state, out, steps, spare, low, high, first, last, how)
 
 
 @Task
 def ssd_task(at: int, first: int, last: int, scratch: int) -> None:
     """As the kernel, for a table of steps; the last word says whether the state is kept."""
-    x, dt, a, b, c = matrix(at), matrix(at + 40), vector(at + 80), matrix(at + 104), matrix(at + 144)
-    d, dt_bias, state, out = vector(at + 184), vector(at + 208), cube(at + 232), matrix(at + 288)
-    steps, spare = cube(at + 328), cube(at + 384)
-    low, high, keep = number(at, 55), number(at, 56), word(at, 57) != 0
-    _scan(x, dt, a, b, c, d, dt_bias, state, out, steps, spare, low, high, first, last, keep)
+    _task(at, cube(at + 232), (first, last), False)
+
+
+@Task
+def ssd_half_task(at: int, first: int, last: int, scratch: int) -> None:
+    """The same with a state in float16, which is rounded once a call."""
+    _task(at, half_cube(at + 232), (first, last), True)
