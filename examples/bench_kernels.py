@@ -149,8 +149,13 @@ def others(tokens: int) -> dict[str, Callable[[Kernels], Variant]]:
     }
 
 
-def linear_attention(tokens: int, shape: tuple[int, int, int, int]) -> Variant | None:
-    """The same recurrence by com.microsoft::LinearAttention, without softplus and skip."""
+def linear_attention(
+    tokens: int, shape: tuple[int, int, int, int], rule: str = "gated"
+) -> Variant | None:
+    """The same recurrence by com.microsoft::LinearAttention.
+
+    Without softplus and skip of the SSD, and without the norms of the delta rule.
+    """
     try:
         import onnxruntime
         from onnx import TensorProto, helper
@@ -158,19 +163,21 @@ def linear_attention(tokens: int, shape: tuple[int, int, int, int]) -> Variant |
         return None
     heads, channels, n_state, groups = shape
     sizes = {
-        "c": [1, tokens, groups * n_state],
-        "b": [1, tokens, groups * n_state],
-        "x_dt": [1, tokens, heads * channels],
+        "q": [1, tokens, groups * n_state],
+        "k": [1, tokens, groups * n_state],
+        "v": [1, tokens, heads * channels],
         "past": [1, heads, n_state, channels],
         "decay": [1, tokens, heads],
     }
+    if rule == "gated_delta":
+        sizes["beta"] = [1, tokens, heads]
     node = helper.make_node(
         "LinearAttention", list(sizes), ["y", "present"], domain="com.microsoft",
-        update_rule="gated", scale=1.0, q_num_heads=groups, kv_num_heads=heads,
+        update_rule=rule, scale=1.0, q_num_heads=groups, kv_num_heads=heads,
     )  # fmt: skip
     inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in sizes.items()]
     outputs = [
-        helper.make_tensor_value_info("y", TensorProto.FLOAT, sizes["x_dt"]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, sizes["v"]),
         helper.make_tensor_value_info("present", TensorProto.FLOAT, sizes["past"]),
     ]
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
@@ -182,6 +189,10 @@ def linear_attention(tokens: int, shape: tuple[int, int, int, int]) -> Variant |
     session = onnxruntime.InferenceSession(model.SerializeToString(), options)
     feeds = {name: normal(*size) for name, size in sizes.items()}
     feeds["decay"] = -np.abs(feeds["decay"])
+    if rule == "gated_delta":  # keys of length 1, or the state would grow without bounds
+        feeds["beta"] = np.abs(feeds["beta"]) % 1
+        keys = feeds["k"].reshape(tokens, groups, n_state)
+        keys /= np.linalg.norm(keys, axis=-1, keepdims=True)
     return lambda: session.run(None, feeds) and None
 
 
@@ -230,7 +241,10 @@ def main() -> None:
             title = f"ssd, {name}: H, P, N, G = {shape}"
             report(title, ssd(tokens, shape), tokens, repeats, rival)
         for title, case in others(tokens).items():
-            report(title, case, tokens, repeats)
+            rival = None
+            if title.startswith("delta, "):
+                rival = linear_attention(tokens, (16, 128, 128, 16), "gated_delta")
+            report(title, case, tokens, repeats, rival)
 
 
 if __name__ == "__main__":

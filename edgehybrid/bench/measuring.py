@@ -78,10 +78,7 @@ def measure_here(plan: Plan) -> Row:
         reading.append(_seconds(partial(stream.feed, ids)))
         joules.append(meter.joules(before, meter.read()))
         if model.writes:
-            writing += [
-                _seconds(partial(stream.feed, ids[i : i + 1]))
-                for i in range(min(WRITTEN, len(ids)))
-            ]
+            writing += [_seconds(partial(stream.take, int(i))) for i in ids[:WRITTEN]]
     spent = [j for j in joules if j is not None]
     first, each = statistics.median(reading), statistics.median(spent) if spent else None
     return Row(

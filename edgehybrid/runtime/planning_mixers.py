@@ -114,8 +114,7 @@ def delta(p: Planner, mixer: GatedDelta, fields: Fields, read: Read, state: Any,
     padded = -(-max(mixer.k_dim, 2) // LANES) * LANES
     size = heads * BLOCK * ROWS_OF_TOKEN * padded
     rows = desk.spare(1, 1, size).reshape(heads, BLOCK, ROWS_OF_TOKEN, padded)
-    aside = mixer.v_dim % (2 * LANES) or p.again is not None
-    spare = desk.spare(heads if aside else 0, mixer.k_dim, 2 * LANES)
+    spare = desk.spare(heads, mixer.k_dim, 2 * LANES)
     q, k, v = mixed[:, :keys], mixed[:, keys : 2 * keys], mixed[:, 2 * keys :]
     p.stateful(
         "delta_task",

@@ -27,7 +27,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from shapes import SHAPES, write_checkpoint  # noqa: E402
 
-CONTEXTS, QUICK = (512, 4096, 32768), (512,)
+CONTEXTS, THREADS = (512, 4096, 32768), (1, 2)
 #: A process is ended after so many seconds, and its row says so.
 LIMIT = 900
 #: Contexts above this are measured once, below it ROUNDS times.
@@ -110,15 +110,14 @@ def _openvino(name: str, folder: Path, source: Path, optimum: str) -> Iterator[C
                                   capture_output=True, text=True, check=False)  # fmt: skip
             if done.returncode:
                 shutil.rmtree(out, ignore_errors=True)
-        yield Candidate("openvino-genai", weights, out)
+        yield Candidate("openvino-genai", weights, out, longest=4096)
 
 
-def measure(
-    name: str, candidates: list[Candidate], contexts: tuple[int, ...], python: str, rounds: int
-) -> Iterator[Row]:
+def measure(name: str, candidates: list[Candidate], plan: argparse.Namespace) -> Iterator[Row]:
     """Rows of one model: every round goes once through all runtimes, so that all meet the same."""
+    python, rounds = plan.python, plan.rounds
     divergences = divergence(candidates, python)
-    for context, threads in itertools.product(contexts, (1, 2)):
+    for context, threads in itertools.product(plan.contexts, plan.threads):
         runs: dict[int, list[dict[str, Any]]] = {i: [] for i in range(len(candidates))}
         for _ in range(1 if context > LONG else rounds):
             for i, candidate in enumerate(candidates):
@@ -262,6 +261,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=SHAPES, help="one model instead of all")
     parser.add_argument("--quick", action="store_true", help="512 tokens, once")
+    parser.add_argument("--contexts", type=_numbers, default=CONTEXTS, help="such as 512,4096")
+    parser.add_argument("--threads", type=_numbers, default=THREADS, help="such as 1,2")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of contexts up to 8,192")
     parser.add_argument("--format", choices=("table", "json"), default="table")
     parser.add_argument("--folder", type=Path, default=Path("peers"), help="for models, is kept")
     parser.add_argument("--python", default=sys.executable, help="of the other runtimes")
@@ -269,11 +271,12 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="draw it into this PNG")
     parser.add_argument("--out", type=Path, help="write JSON here as rows come")
     args = parser.parse_args()
+    if args.quick:
+        args.contexts, args.rounds = CONTEXTS[:1], 1
     rows: list[Row] = []
     for name in [args.only] if args.only else list(SHAPES):
         candidates = prepare(name, args.folder, args.python, args.optimum)
-        contexts, rounds = (QUICK, 1) if args.quick else (CONTEXTS, ROUNDS)
-        for row in measure(name, candidates, contexts, args.python, rounds):
+        for row in measure(name, candidates, args):
             rows.append(row)
             if args.out:
                 args.out.write_text(_json(rows))
@@ -283,6 +286,10 @@ def main() -> None:
     print(_json(rows) if args.format == "json" else "\n".join(table(rows)))
     if args.plot:
         plot(rows, args.plot)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(piece) for piece in text.split(","))
 
 
 def _json(rows: list[Row]) -> str:

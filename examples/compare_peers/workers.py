@@ -47,7 +47,10 @@ class Edgehybrid:
         self.stream = self.model.stream(budget=BUDGET)
 
     def read(self, ids: Sequence[int]) -> None:
-        self.stream.feed(ids)
+        if len(ids) == 1:
+            self.stream.take(ids[0])
+        else:
+            self.stream.feed(ids)
 
     def probe(self, ids: Sequence[int]) -> Any:
         return self.stream.feed(ids, all_logits=True)

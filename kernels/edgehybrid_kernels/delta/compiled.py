@@ -43,7 +43,10 @@ _SIGNATURE = (
     *(writable(3), writable(2), writable(4), writable(3)),
     *(INT, FLOAT, INT, INT),
 )
-BLOCK = 32
+BLOCK = 16
+# From so many tokens on it pays to work on a copy of a pair of vectors of a state: where they lie,
+# a whole number of lines apart, all fall into a few sets of the first-level cache.
+MANY = 4
 # What is made of a token before it meets the state: k, exp(g), k * exp(g), q * exp(g), and in the
 # first two numbers of the last row q . k and beta.
 _KEY, _DECAY, _RECALL, _QUERY, _OTHER, ROWS_OF_TOKEN = range(6)
@@ -59,8 +62,8 @@ def gated_delta(
     block = max(min(tokens, BLOCK), 1)
     padded = -(-max(key_dim, 2) // LANES) * LANES
     rows = np.empty((heads, block, ROWS_OF_TOKEN, padded), np.float32)
-    ragged = value_dim % (2 * LANES)
-    spare = np.empty((heads if ragged else 0, key_dim, 2 * LANES), np.float32)
+    aside = tokens >= MANY or value_dim % (2 * LANES)
+    spare = np.empty((heads if aside else 0, key_dim, 2 * LANES), np.float32)
     threads.run(
         delta_kernel,
         (q, k, v, g, beta, state, out, rows, spare, block, L2_EPS),
@@ -199,9 +202,9 @@ def _copy(source: int, source_row: int, target: int, target_row: int, size: Any)
 
 @helper
 def _scan_head(state: int, spare: int, size: Any, tokens: int, at: Any, keep: bool) -> None:
-    """A block of one head, pair by pair; a ragged last pair is worked on in ``spare`` memory.
+    """A block of one head, pair by pair, the last of which may be ragged, most in ``spare`` memory.
 
-    Without ``keep`` all is, and the state stays as it was.
+    Without ``keep`` the state stays as it was.
     """
     rows, v, v_row, out, out_row = at
     dim, value_dim, row, token_row = size
@@ -209,7 +212,7 @@ def _scan_head(state: int, spare: int, size: Any, tokens: int, at: Any, keep: bo
     for channel in range(0, value_dim, 2 * LANES):
         lanes, here = value_dim - channel, channel * FLOAT_BYTES
         places = (rows, v + here, v_row, out + here, out_row)
-        if lanes >= 2 * LANES and keep:
+        if lanes >= 2 * LANES and keep and tokens < MANY:
             _scan_pair(state + here, (dim, state_row, row, token_row), tokens, lanes, places)
         else:
             _copy(state + here, state_row, spare, spare_row, (dim, lanes))
