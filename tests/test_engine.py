@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
@@ -24,6 +25,7 @@ from edgehybrid.errors import BundleDamaged, NonFiniteError, RequestError
 from edgehybrid.runtime import model as model_module
 from edgehybrid.runtime.stream import Stream
 from edgehybrid_export import export
+from edgehybrid_export.pack import fingerprint_all
 from edgehybrid_kernels import multiplies_bytes_fast
 
 pytestmark = pytest.mark.skipif(
@@ -207,22 +209,50 @@ def test_too_many_tokens_are_not_tried(small: Path, tokens: list[int]) -> None:
     assert not stream.is_broken
 
 
-@pytest.mark.parametrize("place", [-1, 1 << 40, "nothing", None, 1.5])
-def test_a_place_outside_the_weights_is_refused(small: Path, tmp_path: Path, place: object) -> None:
-    copied = tmp_path / "copied"
-    copied.mkdir()
-    for file in small.iterdir():
-        (copied / file.name).write_bytes(file.read_bytes())
-    dense = json.loads((copied / DENSE).read_text())
-    dense["layers"][0]["mlp"]["down"]["weight"] = place
-    (copied / DENSE).write_text(json.dumps(dense))
-    manifest = json.loads((copied / "manifest.json").read_text())
-    from edgehybrid_export.pack import fingerprint_all
+def altered(source: Path, target: Path, dense: dict[str, Any]) -> Path:
+    """A copy of a bundle with another dense.json, and the hash of that."""
+    shutil.copytree(source, target)
+    (target / DENSE).write_text(json.dumps(dense))
+    manifest = json.loads((target / "manifest.json").read_text())
+    manifest["files"][DENSE] = fingerprint_all([target / DENSE])
+    (target / "manifest.json").write_text(json.dumps(manifest))
+    return target
 
-    manifest["files"][DENSE] = fingerprint_all([copied / DENSE])
-    (copied / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(BundleDamaged):
-        edgehybrid.load(copied)
+
+def leaves(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        if isinstance(value, (dict, list)):
+            yield from leaves(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+@pytest.mark.parametrize("family", ["granitemoehybrid", "falcon_h1", "qwen3_5_text"])
+def test_nothing_in_dense_json_can_do_harm(tmp_path: Path, family: str) -> None:
+    """Each of its values, changed: refused, or read and harmless. (A crash would end this run.)"""
+    source = bundle(tmp_path, family, "int8")
+    described = json.loads((source / DENSE).read_text())
+    places = list(leaves({**described, "layers": described["layers"][:2]}))
+    random, refused = np.random.default_rng(0), 0
+    for i, (*path, last) in enumerate(places):
+        dense = json.loads(json.dumps(described))
+        node = dense
+        for key in path:
+            node = node[key]
+        old = node[last]
+        choices = [0, -1, 7, 1 << 40, None, "nothing", 1.5, [], True]
+        choices += [old + 1, old * 2] if isinstance(old, int) else ["dense.layers.0.norm"]
+        node[last] = choices[random.integers(len(choices))]
+        if node[last] == old:
+            continue
+        try:
+            stream = edgehybrid.load(altered(source, tmp_path / str(i), dense)).stream()
+            stream.feed(IDS[:9])
+            stream.feed(IDS[:1])
+        except (BundleDamaged, NonFiniteError):
+            refused += 1
+    assert refused > len(places) / 3
 
 
 # -- two sets of weights --------------------------------------------------------------------------

@@ -19,6 +19,9 @@ from edgehybrid.errors import BundleDamaged
 
 Array = NDArray[np.float32]
 MAX_BYTES = 1 << 24
+BLOCKS = (0, 32, 64, 128)
+#: No axis of a matrix is longer.
+MAX_SIZE = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Matrix:
     scale: Array
     zero: NDArray[np.int32] | None = None
     bias: Array | None = None
+
+    @property
+    def blocks(self) -> int:
+        """Scales of a row of activations."""
+        return self.padded // self.block if self.block else 1
 
 
 class Dense:
@@ -55,16 +63,19 @@ class Dense:
         self._small = load_file(bundle.file(MIXERS))
         self._padding, self._lanes = PADDING, LANES
 
-    def array(self, name: str | None) -> Array | None:
+    def array(self, name: str, ndim: int = 1) -> Array:
         """A small array by its name."""
-        return None if name is None else self._small[name]
+        found = self._small[name]
+        expect(f"{name} has type and axes", (found.dtype, found.ndim), (np.float32, ndim))
+        return np.ascontiguousarray(found)
 
     def norm(self, fields: Mapping[str, Any]) -> tuple[Array, float]:
         """Weight and epsilon."""
-        return self._small[fields["weight"]], float(fields["eps"])
+        return self.array(fields["weight"]), float(fields["eps"])
 
     def table(self, fields: Mapping[str, Any]) -> tuple[NDArray[Any], Array, NDArray[Any] | None]:
         """Rows, scales and zero points of an embedding, as they lie."""
+        _sizes(fields)
         blocks = self._blocks(fields)
         zero = partial(self._place, fields.get("zero"), np.uint8)
         return (
@@ -75,7 +86,7 @@ class Dense:
 
     def matrix(self, fields: Mapping[str, Any]) -> Matrix:
         """The weights of a product."""
-        outputs, inputs, block = fields["outputs"], fields["inputs"], fields["block"]
+        outputs, inputs, block = _sizes(fields)
         blocks, padded = self._blocks(fields), -(-inputs // self._padding) * self._padding
         scale = self._place(fields["scale"], np.float32, outputs * blocks)
         zero = None
@@ -88,7 +99,9 @@ class Dense:
                 zero = _padded(halves[:, :blocks].astype(np.int32), (outputs, of_padded)).T.copy()
         width = padded // 2 if block else padded
         weight = _padded(self._rows(fields), (max(outputs, self._lanes), width))
-        bias = self.array(fields.get("bias"))
+        bias = None if fields.get("bias") is None else self.array(fields["bias"])
+        if bias is not None:
+            expect(f"{fields['bias']} has shape", bias.shape, (outputs,))
         return Matrix(block, outputs, inputs, padded, weight, scale, zero, bias)
 
     def release(self) -> None:
@@ -118,6 +131,27 @@ class Dense:
         if len(found) != count:
             raise BundleDamaged(f"dense.json: {place!r} holds {len(found)}, expected {count}")
         return found
+
+
+def expect(what: str, found: object, wanted: object) -> None:
+    """Compiled code reads bare memory: whatever does not fit is refused here.
+
+    Raises:
+        BundleDamaged: it does not.
+    """
+    if found != wanted:
+        raise BundleDamaged(f"dense.json: {what} {found}, expected {wanted}; export it again")
+
+
+def _sizes(fields: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Outputs, inputs and block of a matrix."""
+    outputs, inputs, block = (fields[name] for name in ("outputs", "inputs", "block"))
+    sizes = isinstance(outputs, int) and isinstance(inputs, int)
+    if not (sizes and 0 < outputs <= MAX_SIZE and 0 < inputs <= MAX_SIZE and block in BLOCKS):
+        raise BundleDamaged(
+            f"dense.json: a matrix has {outputs} outputs, {inputs} inputs, blocks of {block}"
+        )
+    return outputs, inputs, int(block)
 
 
 def _padded(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

@@ -33,9 +33,8 @@ class Desk:
         """(rows of whole tiles, width) for rounded inputs of a product."""
         return self._array("bytes", width, np.int8)
 
-    def grids(self, padded: int, block: int) -> tuple[Array, NDArray[np.int64]]:
+    def grids(self, blocks: int) -> tuple[Array, NDArray[np.int64]]:
         """Scales and sums (rows, blocks) of rounded inputs."""
-        blocks = padded // block if block else 1
         return self._array("scales", blocks, np.float32), self._array("sums", blocks, np.int64)
 
     def logits(self, vocab: int) -> Array:

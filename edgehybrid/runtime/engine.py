@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.errors import RequestError
-from edgehybrid.runtime.dense import Dense, Matrix
+from edgehybrid.errors import BundleDamaged, RequestError
+from edgehybrid.runtime.dense import Dense, Matrix, expect
 from edgehybrid.runtime.desk import Desk
 from edgehybrid.runtime.limits import FEW, HEAD_ROWS
 from edgehybrid.runtime.mixers import Mixer, Parallel
 from edgehybrid.runtime.planning import Planner
 from edgehybrid.runtime.state import Cache, CacheGroup
-from edgehybrid_kernels import FullCache, RoutedCache
+from edgehybrid_kernels import FullCache, KernelError, RoutedCache
 from edgehybrid_kernels.program.table import Program, aligned
 
 Array = NDArray[np.float32]
@@ -43,12 +43,26 @@ class Engine:
     """Weights and work memory of one model; streams make a `Plan` each."""
 
     def __init__(
-        self, dense: Dense, mixers: Sequence[Mixer], hidden: int, *, threads: int, chunk: int
+        self,
+        dense: Dense,
+        mixers: Sequence[Mixer],
+        size: tuple[int, int],
+        *,
+        threads: int,
+        chunk: int,
     ) -> None:
+        """`size` is that of the vocabulary and of the residual stream.
+
+        Raises:
+            BundleDamaged: a size in dense.json does not fit the others.
+        """
+        vocab, hidden = size
         self.chunk, self.hidden, self.threads = chunk, hidden, threads
         self.mixers, self.described = mixers, dense.described
         self.layers = [_Layer(dense, fields) for fields in dense.described["layers"]]
+        expect("layers are", len(self.layers), len(mixers))
         fields = dense.described["embedding"]
+        expect("the embedding has", (fields["outputs"], fields["inputs"]), (vocab, hidden))
         self.table, self.table_scale, self.table_zero = dense.table(fields)
         self.table_kind = int(fields["block"]) or 1
         self.multiplier = float(fields["multiplier"])
@@ -59,6 +73,12 @@ class Engine:
         matrices += [self.head.project] if self.head else []
         self.scratch = _scratch(threads, max(m.padded for m in matrices))
         self.desk = Desk(chunk, hidden, self.scratch)
+        if self.head is not None:
+            expect("the head has outputs", self.head.project.outputs, vocab)
+        try:  # the checks are those of every stream, but now they speak of the bundle
+            self.plan([mixer.alloc(0) for mixer in mixers])
+        except KernelError as error:
+            raise BundleDamaged(f"dense.json does not fit the manifest: {error}") from error
 
     @cached_property
     def small_desk(self) -> Desk:
@@ -118,7 +138,7 @@ def _opened(dense: Dense, fields: dict[str, Any]) -> dict[str, Any]:
         opened["rotary"] = (dense.array(fields["rotary"]["inv_freq"]), fields["rotary"]["factor"])
     if fields.get("router"):
         opened["router"] = {
-            part: (dense.array(linear["weight"]), dense.array(linear["bias"]))
+            part: (dense.array(linear["weight"], 2), linear["bias"] and dense.array(linear["bias"]))
             for part, linear in fields["router"].items()
         }
     return opened

@@ -81,6 +81,9 @@ class Model:
         self.writer = self._open_writer(bundle)
         self.segments = [] if self.engine else open_segments(bundle, len(self.mixers) + 1)
         self.head = open_head(bundle, self.vocab_size, graphs=self.engine is None)
+        for engine in (self.engine, self.writer):
+            if engine is not None and (engine.head is None) == self.writes:
+                raise BundleDamaged(f"{bundle.folder}: manifest and dense.json differ in the head")
 
     def _open_engine(self, bundle: Bundle) -> Engine | None:
         """The program of kernels, where bundle and machine are fit for it; they are compiled."""
@@ -94,7 +97,8 @@ class Model:
 
         dense = Dense(bundle)
         _compile(needed_tasks(dense, self.mixers))
-        return Engine(dense, self.mixers, self.hidden_size, threads=self._threads, chunk=CHUNK)
+        size = self.vocab_size, self.hidden_size
+        return Engine(dense, self.mixers, size, threads=self._threads, chunk=CHUNK)
 
     def _open_writer(self, bundle: Bundle) -> Engine | None:
         """What writes: other weights where the bundle has two sets."""
@@ -105,7 +109,8 @@ class Model:
 
         dense = Dense(bundle, writing=True)
         _compile(needed_tasks(dense, self.mixers))
-        return Engine(dense, self.mixers, self.hidden_size, threads=self._threads, chunk=HEAD_ROWS)
+        size = self.vocab_size, self.hidden_size
+        return Engine(dense, self.mixers, size, threads=self._threads, chunk=HEAD_ROWS)
 
     def turn_to(self, *, writing: bool) -> Engine | None:
         """The engine that reads or writes; the other's weights then leave memory."""

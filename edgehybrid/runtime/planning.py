@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.runtime.dense import Matrix
+from edgehybrid.runtime.dense import Matrix, expect
 from edgehybrid.runtime.desk import Desk
 from edgehybrid.runtime.mixers import Attention
 from edgehybrid.runtime.planning_mixers import MIXERS, Read, cache_words
 from edgehybrid_kernels import FullCache, RoutedCache, load_task
+from edgehybrid_kernels import conv as conv_kernel
+from edgehybrid_kernels import gate as gate_kernel
+from edgehybrid_kernels import norm as norm_kernel
 from edgehybrid_kernels.program.table import Program, Rows, Variable, address
 
 if TYPE_CHECKING:
@@ -125,8 +128,12 @@ class Planner:
         rows: Variable | None = None,
     ) -> tuple[Any, ...]:
         """`x` after norm or activation as bytes for a product; `keep` takes the floats as well."""
+        width = x.shape[1] // 2 if mode >= GATED else x.shape[1]
+        expect("a product has inputs", matrix.inputs, width)
+        if norm is not None:
+            expect("a norm has shape", norm[0].shape, (width,))
         into = self.desk.bytes(matrix.padded)
-        scales, sums = self.desk.grids(matrix.padded, matrix.block)
+        scales, sums = self.desk.grids(matrix.blocks)
         weight, eps = norm or (None, 0.0)
         at: Any = self.head_from if rows is self.head_rows else address(x)
         self.program.add(
@@ -150,6 +157,9 @@ class Planner:
         from edgehybrid.runtime.engine import linear_name
         from edgehybrid_kernels.dense.dots import TILE
 
+        expect("a product has outputs", matrix.outputs, out.shape[1])
+        expect("a product's input has columns", ready[0].shape[1], matrix.padded)
+        expect("a product's input has scales", ready[1].shape[1], matrix.blocks)
         (x, scales, sums), tiles = ready, -(-matrix.outputs // TILE)
         self.program.add(
             load_task(linear_name(matrix.block)),
@@ -180,7 +190,9 @@ class Planner:
     def norm(self, x: Array, norm: tuple[Array, float], out: Array) -> None:
         """Of whole rows, or of each part of them as wide as the weight, in place if need be."""
         weight, eps = norm
-        groups = x.shape[1] // len(weight)
+        groups = x.shape[1] // max(len(weight), 1)
+        expect("a norm's groups have columns", groups * len(weight), x.shape[1])
+        norm_kernel.check(x, None, weight, out, groups, "silu")
         self.program.add(
             load_task("norm_task"),
             *(Rows(x, self.rows), Rows(x, self.rows), weight, Rows(out, self.rows)),
@@ -190,6 +202,7 @@ class Planner:
 
     def gate(self, y: Array, z: Array, out: Array, act: str) -> None:
         """out = y * act(z)."""
+        gate_kernel.check(y, z, out, act)
         self.program.add(
             load_task("gate_task"),
             *(Rows(y, self.rows), Rows(z, self.rows), Rows(out, self.rows), GATES[act]),
@@ -201,6 +214,7 @@ class Planner:
     ) -> None:
         from edgehybrid_kernels.simd import LANES
 
+        conv_kernel.check(x, weights["conv_weight"], weights["conv_bias"], state, out)
         self.stateful(
             "conv_task",
             *(Rows(x, self.rows), np.ascontiguousarray(weights["conv_weight"].T)),

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehybrid.runtime.dense import expect
 from edgehybrid.runtime.mixers import Attention
 from edgehybrid.runtime.recurrent import GatedDelta, ShortConv, Ssd
 from edgehybrid_kernels import RoutedCache, load_task
+from edgehybrid_kernels import attention as attention_kernel
+from edgehybrid_kernels import delta as delta_kernel
+from edgehybrid_kernels import norm as norm_kernel
+from edgehybrid_kernels import rope as rope_kernel
+from edgehybrid_kernels import ssd as ssd_kernel
 from edgehybrid_kernels.attention.cache import padded_slots
 from edgehybrid_kernels.program.table import Rows, address
 
@@ -49,11 +55,15 @@ def ssd(p: Planner, mixer: Ssd, fields: Fields, read: Read, state: Any, y: Array
     aside = half or mixer.head_dim % LANES or p.again is not None
     spare = desk.spare(mixer.heads if aside else 0, mixer.d_state, LANES)
     rows = (Rows(part, p.rows) for part in (x, dt))
+    limits = (float(mixer.dt_low), float(mixer.dt_high))
+    if not half:
+        parts = (x, dt, w["a"], b, c, w["d"], w["dt_bias"], state.recurrent, scan)
+        ssd_kernel.check(*parts, limits)
     p.stateful(
         "ssd_half_task" if half else "ssd_task",
         *(*rows, w["a"], Rows(b, p.rows), Rows(c, p.rows), w["d"], w["dt_bias"]),
         *(state.recurrent, Rows(scan, p.rows), steps, spare),
-        *(float(mixer.dt_low), float(mixer.dt_high)),
+        *limits,
         units=mixer.heads, grain=max(mixer.heads // 16, 1),
     )  # fmt: skip
     if mixer.norm_eps is None:
@@ -67,6 +77,7 @@ def _gated_norm(
     p: Planner, parts: tuple[Array, Array, Array], weight: Array, eps: float, groups: int, mode: int
 ) -> None:
     y, z, out = parts
+    norm_kernel.check(y, z, weight, out, groups, "silu")
     p.program.add(
         load_task("norm_task"),
         *(Rows(y, p.rows), Rows(z, p.rows), weight, Rows(out, p.rows)),
@@ -97,6 +108,8 @@ def delta(p: Planner, mixer: GatedDelta, fields: Fields, read: Read, state: Any,
     desk, w = p.desk, mixer.weights
     conv, width, heads = mixer.conv_dim, mixer.width, mixer.v_heads
     decays = len(fields["a_rate"])
+    expect("a_rate and dt_bias have shape", fields["dt_bias"].shape, (decays,))
+    expect("decays are", decays, heads * (mixer.k_dim if mixer.by_channel else 1))
     projected = p.own("delta", conv + width + heads + decays)
     p.linear(read.ready, fields["in"], projected)
     z = projected[:, conv : conv + width]
@@ -116,6 +129,7 @@ def delta(p: Planner, mixer: GatedDelta, fields: Fields, read: Read, state: Any,
     rows = desk.spare(1, 1, size).reshape(heads, BLOCK, ROWS_OF_TOKEN, padded)
     spare = desk.spare(heads, mixer.k_dim, 2 * LANES)
     q, k, v = mixed[:, :keys], mixed[:, keys : 2 * keys], mixed[:, 2 * keys :]
+    delta_kernel.check(q, k, v, g, beta, state.recurrent, scan)
     p.stateful(
         "delta_task",
         *(Rows(part, p.rows) for part in (q, k, v, g, beta)),
@@ -146,6 +160,7 @@ def attention(
         _router(p, read.x, fields["router"], score)
     else:
         score = desk.floats("no_score", mixer.kv_heads)
+    attention_kernel.check(q, k, v, score, state, y, None)
     cut = [Rows(part, p.rows) for part in (q, k, v, score, y)]
     words = cache_words(state.slots_for(1), mixer)
     p.attend(p.stateful("attention_task", *cut, *words, units=mixer.kv_heads), state, mixer)
@@ -156,14 +171,17 @@ def attention(
 def _rotate(
     p: Planner, parts: tuple[Array, ...], head_dim: int, inv_freq: Array, factor: float
 ) -> None:
+    expect("a rotation fits in a head", 0 < 2 * len(inv_freq) <= head_dim, True)
     cos, sin = p.angles(inv_freq, factor)
     for part in parts:
+        rope_kernel.check(part, cos, sin, part, head_dim)
         cut = [Rows(array, p.rows) for array in (part, cos, sin, part)]
         p.program.add(load_task("rotate_task"), *cut, head_dim, units=p.rows, grain=16)
 
 
 def _router(p: Planner, x: Array, router: Fields, score: Array) -> None:
     (into, bias), (out, out_bias) = router["hidden"], router["scores"]
+    expect("a router has", (into.shape[0], *out.shape), (x.shape[1], into.shape[1], score.shape[1]))
     hidden = p.desk.floats("router", into.shape[1])
     for source, weight, b, target, act in (
         (x, into, bias, hidden, 1),

@@ -209,3 +209,5 @@ def check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]])
         found = weights[name].shape if name in weights else None
         if found is None or len(found) != len(shape) or found[0] != shape[0]:
             raise BundleDamaged(f"mixer weight {name} has shape {found}, expected {shape}")
+        if weights[name].dtype != np.float32 or not weights[name].flags.c_contiguous:
+            raise BundleDamaged(f"mixer weight {name} is {weights[name].dtype}, expected float32")
