@@ -63,6 +63,7 @@ def ssd_inputs(tokens: int, shape: tuple[int, int, int, int]) -> dict[str, Any]:
         "d": normal(heads),
         "dt_bias": normal(heads),
         "state": normal(heads, n_state, channels),
+        "scale": np.ones(heads, np.float32),
         "out": np.empty((tokens, heads * channels), np.float32),
     }
 

@@ -40,6 +40,7 @@ class Read:
 def ssd(p: Planner, mixer: Ssd, fields: Fields, read: Read, state: Any, y: Array) -> None:
     """Mamba-2."""
     from edgehybrid_kernels.simd import LANES
+    from edgehybrid_kernels.ssd.compiled import STEP_ROWS, VECTORS
 
     desk, w, width = p.desk, mixer.weights, mixer.width
     projected = p.own("projected", width + mixer.conv_dim + mixer.heads)
@@ -50,21 +51,21 @@ def ssd(p: Planner, mixer: Ssd, fields: Fields, read: Read, state: Any, y: Array
     groups = mixer.n_groups * mixer.d_state
     x, b = mixed[:, :width], mixed[:, width : width + groups]
     c = mixed[:, width + groups :]
-    steps = desk.floats("steps", 2 * mixer.heads).reshape(2, -1, mixer.heads)
+    steps = desk.floats("steps", STEP_ROWS * mixer.heads).reshape(STEP_ROWS, -1, mixer.heads)
     half = state.recurrent.dtype == np.float16
     aside = half or mixer.head_dim % LANES or p.again is not None
-    spare = desk.spare(mixer.heads if aside else 0, mixer.d_state, LANES)
+    spare = desk.spare(mixer.heads if aside else 0, mixer.d_state, VECTORS * LANES)
     rows = (Rows(part, p.rows) for part in (x, dt))
     limits = (float(mixer.dt_low), float(mixer.dt_high))
     if not half:
-        parts = (x, dt, w["a"], b, c, w["d"], w["dt_bias"], state.recurrent, scan)
+        parts = (x, dt, w["a"], b, c, w["d"], w["dt_bias"], state.recurrent, state.scale, scan)
         ssd_kernel.check(*parts, limits)
     p.stateful(
         "ssd_half_task" if half else "ssd_task",
         *(*rows, w["a"], Rows(b, p.rows), Rows(c, p.rows), w["d"], w["dt_bias"]),
-        *(state.recurrent, Rows(scan, p.rows), steps, spare),
+        *(state.recurrent, state.scale, Rows(scan, p.rows), steps, spare),
         *limits,
-        units=mixer.heads, grain=max(mixer.heads // 16, 1),
+        units=mixer.heads, grain=-(-mixer.heads // (4 * len(desk.scratch))),
     )  # fmt: skip
     if mixer.norm_eps is None:
         p.gate(scan, z, y, "silu")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.errors import BundleDamaged
-from edgehybrid.runtime.state import ConvState, SsdState
+from edgehybrid.runtime.state import ConvState, DeltaState, SsdState
 from edgehybrid_kernels import Kernels
 
 Array = NDArray[np.float32]
@@ -93,7 +93,7 @@ class Ssd:
             mixed[:, self.width + groups :],
         )
         kernels.ssd_scan(
-            x, dt, w["a"], b, c, w["d"], w["dt_bias"], state.recurrent, scan,
+            x, dt, w["a"], b, c, w["d"], w["dt_bias"], state.recurrent, state.scale, scan,
             dt_limit=(self.dt_low, self.dt_high),
         )  # fmt: skip
         self._gate(kernels, scan, z, y)
@@ -182,12 +182,12 @@ class GatedDelta:
         }
         return {name: np.zeros((chunk, size), np.float32) for name, size in sizes.items()}
 
-    def alloc(self, budget: int | None) -> SsdState:
+    def alloc(self, budget: int | None) -> DeltaState:
         taps = self.weights["conv_weight"].shape[1]
-        return SsdState.alloc(taps, self.conv_dim, self.v_heads, self.k_dim, self.v_dim)
+        return DeltaState.alloc(taps, self.conv_dim, self.v_heads, self.k_dim, self.v_dim)
 
     def run(
-        self, kernels: Kernels, buffers: Buffers, length: int, state: SsdState, y: Array
+        self, kernels: Kernels, buffers: Buffers, length: int, state: DeltaState, y: Array
     ) -> None:
         w, keys = self.weights, self.k_heads * self.k_dim
         b = {name: buffer[:length] for name, buffer in buffers.items()}

@@ -47,21 +47,42 @@ class _Zeroed:
 
 
 @dataclass
+class DeltaState(_Zeroed):
+    """A gated delta rule: last inputs of the convolution, state (v heads, k_dim, v_dim)."""
+
+    conv: Array
+    recurrent: Array
+
+    @classmethod
+    def alloc(cls, conv_width: int, conv_dim: int, heads: int, k_dim: int, v_dim: int) -> Self:
+        return cls(
+            np.zeros((conv_width - 1, conv_dim), dtype=np.float32),
+            np.zeros((heads, k_dim, v_dim), dtype=np.float32),
+        )
+
+
+@dataclass
 class SsdState(_Zeroed):
     """A Mamba-2 layer: last inputs of the convolution (K - 1, conv_dim), SSD state (H, N, P).
 
-    Of the gated delta rule too, whose state is (v heads, k_dim, v_dim).
+    The state is that of the kernel, still to be multiplied with the scale (H,) of each head.
     """
 
     conv: Array
     recurrent: NDArray[Any]  # float32; float16 where a stream asked for it
+    scale: Array
 
     @classmethod
     def alloc(cls, conv_width: int, conv_dim: int, heads: int, d_state: int, head_dim: int) -> Self:
         return cls(
             np.zeros((conv_width - 1, conv_dim), dtype=np.float32),
             np.zeros((heads, d_state, head_dim), dtype=np.float32),
+            np.ones(heads, dtype=np.float32),
         )
+
+    def reset(self) -> None:
+        super().reset()
+        self.scale.fill(1)
 
     def halve(self) -> None:
         """Keep the recurrent state in float16 from now on."""
@@ -179,6 +200,7 @@ class TextState(_Zeroed):
 __all__ = [
     "Cache",
     "CacheGroup",
+    "DeltaState",
     "ConvState",
     "FullCache",
     "PoolState",

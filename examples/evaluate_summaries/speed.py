@@ -39,7 +39,10 @@ def main() -> None:
         some = [s for s in sentences if s.quotable][: peers.MOST_SENTENCES]
         total, part = _words(sentences), _words(some)
         ways = {
-            "edgehybrid": (total, lambda d=document: edgehybrid.summarize(d, words=WORDS, model=model)),
+            "edgehybrid": (
+                total,
+                lambda d=document: edgehybrid.summarize(d, words=WORDS, model=model),
+            ),
             "LexRank": (part, lambda t=text, s=some: peers.sumy_peer("LexRank")(t, s, WORDS)),
             "lede": (total, lambda t=text, s=some: peers.lede_peer(t, s, WORDS)),
         }

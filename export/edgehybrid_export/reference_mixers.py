@@ -92,8 +92,9 @@ def _ssd(kernels: Kernels, m: SsdMixer, x: Array) -> Array:
     y, out = np.empty_like(z), np.empty_like(z)
     xs, b, c = np.split(mixed, [inner, inner + m.n_groups * m.d_state], axis=-1)
     state = np.zeros((heads, m.d_state, m.head_dim), np.float32)
+    scale = np.ones(heads, np.float32)
     kernels.ssd_scan(
-        xs, dt, m.a, b, c, m.d, m.dt_bias, state, y, dt_limit=m.dt_limit
+        xs, dt, m.a, b, c, m.d, m.dt_bias, state, scale, y, dt_limit=m.dt_limit
     )  # fmt: skip
     if m.norm is None:
         return y * silu(z)

@@ -2,7 +2,7 @@
 
     >>> from edgehybrid_kernels import load_kernels
     >>> kernels = load_kernels()  # Numba where it is installed, else NumPy
-    >>> kernels.ssd_scan(x, dt, a, b, c, d, dt_bias, state, out)
+    >>> kernels.ssd_scan(x, dt, a, b, c, d, dt_bias, state, scale, out)
 
 All arrays are float32. Inputs may be read-only, and those of one row per token may be column
 slices of a wider matrix; results go into preallocated ``out`` and ``state`` arrays. Every kernel

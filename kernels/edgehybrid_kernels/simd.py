@@ -317,6 +317,16 @@ def where_below(
 
 
 @primitive
+def where_within(
+    builder: Builder, value: Vector, low: Vector, high: Vector, inside: Vector, outside: Vector
+) -> Vector:
+    """``inside`` in the lanes where low <= value <= high, else, for NaN too, ``outside``."""
+    above = builder.fcmp_ordered(">=", value, low)
+    within = builder.and_(above, builder.fcmp_ordered("<=", value, high))
+    return builder.select(within, inside, outside)  # type: ignore[no-any-return]
+
+
+@primitive
 def at_least(builder: Builder, value: Vector, bound: Vector) -> Vector:
     """max(value, bound), except that a NaN in ``value`` stays NaN."""
     below = builder.fcmp_ordered("<", value, bound)

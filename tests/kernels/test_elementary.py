@@ -17,11 +17,12 @@ def steps(kernels: Kernels, raw: Any, rate: float, first: float) -> Any:
     """Reads one token by as many heads as there are numbers; their states of one number."""
     heads = len(raw)
     ones, zeros = np.ones((1, 1), np.float32), np.zeros(heads, np.float32)
-    state, out = np.full((heads, 1, 1), first, np.float32), np.zeros((1, heads), np.float32)
+    state, scale = np.full((heads, 1, 1), first, np.float32), np.ones(heads, np.float32)
+    out = np.zeros((1, heads), np.float32)
     x = np.full((1, heads), 1 - first, np.float32)
     a = np.full(heads, rate, np.float32)
-    kernels.ssd_scan(x, raw[None], a, ones, ones, zeros, zeros, state, out)
-    return state[:, 0, 0]
+    kernels.ssd_scan(x, raw[None], a, ones, ones, zeros, zeros, state, scale, out)
+    return state[:, 0, 0] * scale
 
 
 def test_softplus(kernels: Kernels) -> None:

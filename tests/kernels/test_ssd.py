@@ -44,14 +44,28 @@ def inputs(seed: int, shape: tuple[int, ...]) -> dict[str, Any]:
     }
     arrays = {name: normal(rng, *size) for name, size in sizes.items()}
     arrays["a"] = -np.exp(arrays["a"])
+    arrays["scale"] = np.exp(normal(rng, heads))
     return arrays
 
 
 def run(kernels: Kernels, arrays: dict[str, Any], limit: Any = UNLIMITED) -> Any:
-    state = arrays["state"].copy()
+    """Output, and the state of the paper."""
+    out, state, scale = run_raw(kernels, arrays, limit)
+    return out, state * scale[:, None, None]
+
+
+def run_raw(kernels: Kernels, arrays: dict[str, Any], limit: Any = UNLIMITED) -> Any:
+    """Output, and state and scale as the kernel keeps them."""
+    state, scale = arrays["state"].copy(), arrays["scale"].copy()
     out = np.full(arrays["x"].shape, np.nan, np.float32)
-    kernels.ssd_scan(**(arrays | {"state": state}), out=out, dt_limit=limit)
-    return out, state
+    kernels.ssd_scan(**(arrays | {"state": state, "scale": scale}), out=out, dt_limit=limit)
+    return out, state, scale
+
+
+def formula(arrays: dict[str, Any], limit: Any) -> Any:
+    true = arrays["state"] * arrays["scale"][:, None, None]
+    plain = {name: array for name, array in arrays.items() if name != "scale"}
+    return naive.ssd_scan(**(plain | {"state": true}), dt_limit=limit)
 
 
 @given(seed=seeds, shape=shapes(), limit=limits)
@@ -61,7 +75,7 @@ def test_equals_the_formula(
 ) -> None:
     arrays = inputs(seed, shape)
     out, state = run(kernels, arrays, limit)
-    expected, expected_state = naive.ssd_scan(**arrays, dt_limit=limit)
+    expected, expected_state = formula(arrays, limit)
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(state, expected_state, rtol=1e-4, atol=1e-4)
 
@@ -70,7 +84,7 @@ def test_equals_the_formula(
 def test_long_sequences_equal_the_formula(kernels: Kernels, tokens: int) -> None:
     arrays = inputs(tokens, (tokens, 4, 2, 8, 16))
     out, state = run(kernels, arrays)
-    expected, expected_state = naive.ssd_scan(**arrays, dt_limit=UNLIMITED)
+    expected, expected_state = formula(arrays, UNLIMITED)
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(state, expected_state, rtol=1e-4, atol=1e-4)
 
@@ -79,9 +93,9 @@ def in_pieces(kernels: Kernels, arrays: dict[str, Any], pieces: list[slice]) -> 
     arrays, outs = dict(arrays), []
     for piece in pieces:
         part = {name: arrays[name][piece] for name in PER_TOKEN}
-        out, arrays["state"] = run(kernels, arrays | part)
+        out, arrays["state"], arrays["scale"] = run_raw(kernels, arrays | part)
         outs.append(out)
-    return np.concatenate(outs), arrays["state"]
+    return np.concatenate(outs), arrays["state"] * arrays["scale"][:, None, None]
 
 
 @given(data=st.data(), seed=seeds, shape=shapes())
@@ -162,13 +176,35 @@ def test_out_may_be_x(kernels: Kernels) -> None:
     np.testing.assert_array_equal(x, expected)
 
 
+@pytest.mark.parametrize("rate", [0.0, -1e-3, -1.0, -9.0, -30.0, -80.0, -200.0, 0.3])
+def test_scales_stay_in_bounds_whatever_the_decay(kernels: Kernels, rate: float) -> None:
+    """Fast decays rescale at every token, slow ones hardly ever; the formula holds for all."""
+    arrays = inputs(8, (150, 2, 1, 4, 18))
+    arrays["a"][:] = rate
+    arrays["dt"][:] = 0.1 * arrays["dt"] if rate <= 0 else -3.0
+    out, state, scale = run_raw(kernels, arrays)
+    assert ((scale >= 2.0**-64) & (scale <= 2.0**64)).all()
+    expected, expected_state = formula(arrays, UNLIMITED)
+    np.testing.assert_allclose(out, expected, rtol=2e-4, atol=2e-4)
+    true = state * scale[:, None, None]
+    np.testing.assert_allclose(true, expected_state, rtol=2e-4, atol=2e-4)
+
+
+def test_many_tokens_lose_no_precision(kernels: Kernels) -> None:
+    arrays = inputs(9, (5000, 2, 1, 8, 16))
+    arrays["a"][:] = [-0.001, -0.3]
+    out, _ = run(kernels, arrays)
+    expected, _ = formula(arrays, UNLIMITED)
+    assert np.abs(out - expected).max() < 2e-5 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize("raw", [-85.0, -20.0, -3.0, 0.0, 3.0, 20.0, 100.0])
 def test_softplus_is_accurate_at_both_ends(kernels: Kernels, raw: float) -> None:
     ones = np.ones((1, 1), np.float32)
     state, out = np.zeros((1, 1, 1), np.float32), np.zeros((1, 1), np.float32)
     zero = np.zeros(1, np.float32)
     dt = np.full((1, 1), raw, np.float32)
-    kernels.ssd_scan(ones, dt, zero, ones, ones, zero, zero, state, out)
+    kernels.ssd_scan(ones, dt, zero, ones, ones, zero, zero, state, ones[0].copy(), out)
     np.testing.assert_allclose(state[0, 0, 0], np.logaddexp(0.0, raw), rtol=1e-6)
 
 
@@ -182,6 +218,7 @@ def test_softplus_is_accurate_at_both_ends(kernels: Kernels, raw: float) -> None
         ("b", (3, 12), r"b has 12 columns, .* G divides the 2 heads"),
         ("c", (3, 8), r"c has shape \(3, 8\), expected \(3, 4\)"),
         ("state", (2, 20), r"state has shape \(2, 20\), expected an array of 3 axes"),
+        ("scale", (3,), r"scale has shape \(3,\), expected \(2,\)"),
         ("state", (0, 4, 5), r"state has shape \(0, 4, 5\), .* at least 1 each"),
         ("out", (2, 10), r"out has shape \(2, 10\), expected \(3, 10\)"),
     ],

@@ -26,13 +26,16 @@ def ssd_scan(
     d: Floats,
     dt_bias: Floats,
     state: Floats,
+    scale: Floats,
     out: Floats,
     *,
     dt_limit: tuple[float, float] = NO_LIMIT,
 ) -> None:
-    """See :class:`edgehybrid_kernels.ssd.SsdScan`."""
-    sizes = check(x, dt, a, b, c, d, dt_bias, state, out, dt_limit)
+    """See :class:`edgehybrid_kernels.ssd.SsdScan`; leaves scales of 1."""
+    sizes = check(x, dt, a, b, c, d, dt_bias, state, scale, out, dt_limit)
     tokens, heads, groups, n_state, channels = sizes
+    state *= scale[:, None, None]
+    scale[:] = 1
     step = np.clip(softplus(dt + dt_bias), *dt_limit, dtype=np.float32)  # (T, H)
     rate = step * a  # (T, H), the logarithm of the decay
     by_head = x.reshape(tokens, heads, channels)
