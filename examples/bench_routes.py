@@ -1,4 +1,4 @@
-"""Kernels alone against ONNX Runtime's graphs, on one bundle: `python examples/bench_routes.py BUNDLE`.
+"""Kernels alone against ONNX Runtime's graphs: `python examples/bench_routes.py BUNDLE`.
 
 Both are loaded in one process and take turns; medians of tokens per second.
 """

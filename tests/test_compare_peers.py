@@ -1,4 +1,4 @@
-"""The comparison with other runtimes: its models can be exported, its rows say what was measured."""
+"""The comparison with other runtimes: its models are exported, its rows say what was measured."""
 
 from __future__ import annotations
 

@@ -152,7 +152,8 @@ def _head(dense: Dense) -> Head | None:
     if factor != 1:
         bias = None if project.bias is None else project.bias * factor
         project = replace(project, scale=project.scale * factor, bias=bias)
-    return Head(dense.norm(fields["norm"]), project, fields["softcap"])
+    softcap = None if fields["softcap"] is None else float(fields["softcap"])
+    return Head(dense.norm(fields["norm"]), project, softcap)
 
 
 def needed_tasks(dense: Dense, mixers: Sequence[Mixer]) -> set[str]:

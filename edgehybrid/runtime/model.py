@@ -60,7 +60,7 @@ class Model:
         self.kernels = load_kernels(kernels)
         try:
             self._load(bundle)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise BundleDamaged(
                 f"{bundle.folder / MANIFEST} does not describe its files: "
                 f"{type(error).__name__} {error}; export the bundle again"

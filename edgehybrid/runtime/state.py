@@ -200,8 +200,8 @@ class TextState(_Zeroed):
 __all__ = [
     "Cache",
     "CacheGroup",
-    "DeltaState",
     "ConvState",
+    "DeltaState",
     "FullCache",
     "PoolState",
     "RgLruState",

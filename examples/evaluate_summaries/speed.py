@@ -15,10 +15,10 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "train_reader"))
 
-import peers  # noqa: E402
+import peers
 
-import edgehybrid  # noqa: E402
-from edgehybrid.documents.document import Document  # noqa: E402
+import edgehybrid
+from edgehybrid.documents.document import Document
 
 WORDS = 150
 

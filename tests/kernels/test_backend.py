@@ -116,7 +116,8 @@ import numpy as np
 rng = np.random.default_rng(0)
 n = lambda *s: rng.standard_normal(s).astype(np.float32)
 outs = [np.zeros((9, 57), np.float32) for _ in range(6)]
-kernels.ssd_scan(n(9, 57), n(9, 3), -abs(n(3)), n(9, 5), n(9, 5), n(3), n(3), n(3, 5, 19), abs(n(3)), outs[0])
+state, scale = n(3, 5, 19), abs(n(3))
+kernels.ssd_scan(n(9, 57), n(9, 3), -abs(n(3)), n(9, 5), n(9, 5), n(3), n(3), state, scale, outs[0])
 kernels.gated_delta(n(9, 7), n(9, 7), n(9, 57), -abs(n(9, 3)), n(9, 3), n(3, 7, 19), outs[1])
 kernels.selective_scan(
     n(9, 57), n(9, 57), -abs(n(5, 57)), n(9, 5), n(9, 5), n(57), n(57), n(5, 57), outs[2]
