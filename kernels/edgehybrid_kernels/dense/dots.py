@@ -3,8 +3,9 @@
 Weights and activations are bytes; four neighbouring ones of each are multiplied and added up in a
 32-bit lane. How, depends on the machine: one VNNI instruction on x86, which wants one side
 unsigned, so that signed weights are read with their top bit flipped (``FLIP`` is then added to
-each); one ``sdot`` on ARM; two 16-bit products where AVX2 is all there is. Each is exact, so every
-way of cutting a product into tiles gives the same bits.
+each); one ``sdot`` on ARM; with AVX2 alone, products of magnitudes by values that take the other's
+sign, which cannot overflow 16 bits as long as neither is -128; elsewhere 16-bit products. Each is
+exact, so every way of cutting a product into tiles gives the same bits.
 
 Four functions, in two pairs:
 
@@ -38,9 +39,7 @@ FLIP: Final = 128 if _VNNI else 0
 #: Bytes of a vector.
 WIDTH: Final = 4 * LANES
 #: Rows and vectors of columns of a tile: as many sums as the registers hold beside their inputs.
-ROWS, COLUMNS = (6, 4) if LANES == 16 else (3, 2)
-if _SDOT:
-    ROWS, COLUMNS = 4, 2
+ROWS, COLUMNS = (6, 4) if LANES == 16 else (4, 2)
 #: Columns of a tile.
 TILE: Final = COLUMNS * LANES
 
@@ -81,7 +80,22 @@ def _dot(builder: Builder, total: Any, weights: Any, x: Any) -> Any:
         return call_intrinsic(builder, name, _INTS, [total, weights, x])
     if _SDOT:
         return _sdot(builder, total, weights, x)
+    if _AVX2:
+        return _dot_of_magnitudes(builder, total, weights, x)
     return _dot_of_shorts(builder, total, weights, x)
+
+
+def _dot_of_magnitudes(builder: Builder, total: Any, weights: Any, x: Any) -> Any:
+    """|x| times sign(x) * weights, added up in pairs: at most 2 * 127 * 127 in 16 bits."""
+    w, x = builder.bitcast(weights, _BYTES), builder.bitcast(x, _BYTES)
+    magnitude = call_intrinsic(
+        builder, f"llvm.abs.v{WIDTH}i8", _BYTES, [x, ir.Constant(ir.IntType(1), 0)]
+    )
+    signed = call_intrinsic(builder, "llvm.x86.avx2.psign.b", _BYTES, [w, x])
+    pairs = call_intrinsic(builder, "llvm.x86.avx2.pmadd.ub.sw", _SHORTS, [magnitude, signed])
+    ones = _splat(1, _SHORTS)
+    fours = call_intrinsic(builder, "llvm.x86.avx2.pmadd.wd", _INTS, [pairs, ones])
+    return builder.add(total, fours)
 
 
 def _sdot(builder: Builder, total: Any, weights: Any, x: Any) -> Any:
@@ -118,8 +132,6 @@ def _dot_of_shorts(builder: Builder, total: Any, weights: Any, x: Any) -> Any:
 
 
 def _sum_of_pairs(builder: Builder, left: Any, right: Any) -> Any:
-    if _AVX2:
-        return call_intrinsic(builder, "llvm.x86.avx2.pmadd.wd", _INTS, [left, right])
     sums = []
     for start in (0, 1):
         picks = range(start, 2 * LANES, 2)
