@@ -129,7 +129,7 @@ def _falcon(c: Config, read: Callable[[str], Array]) -> Iterator[tuple[str, Arra
     for i in range(c["num_hidden_layers"]):
         hf, ours = f"model.layers.{i}", f"blk.{i}"
         yield f"{ours}.attn_norm.weight", read(f"{hf}.input_layernorm.weight")
-        yield f"{ours}.ffn_norm.weight", read(f"{hf}.pre_ff_layernorm.weight")
+        yield f"{ours}.ffn_norm", read(f"{hf}.pre_ff_layernorm.weight")  # as llama.cpp looks for it
         for part in ("gate", "up", "down"):
             yield f"{ours}.ffn_{part}.weight", read(f"{hf}.feed_forward.{part}_proj.weight")
         yield from _attention(hf, ours, read)

