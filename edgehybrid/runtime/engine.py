@@ -235,7 +235,7 @@ class Trial:
     def keep(self, count: int) -> None:
         """Read the first `count` of the tokens tried last."""
         self._again.set(self._planner.rows, count)
-        self._again.run()
+        self._again.run(count)
         self._planner.saw(count)
 
 
@@ -250,7 +250,7 @@ def _run(
     program.be_quick(few=count <= FEW)
     program.set(planner.head_rows, logits)
     program.set(planner.head_from, planner.h[max(count - logits, 0)].ctypes.data)
-    program.run()
+    program.run(count)
 
 
 def _logits(engine: Engine, desk: Desk, count: int) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from edgehybrid_kernels import threads
 from edgehybrid_kernels.jit import Task
 from edgehybrid_kernels.program.drive import DONE, STEP, TAKEN, drive
+from edgehybrid_kernels.program.pace import Pace
 from edgehybrid_kernels.program.views import WORD, words_of
 
 #: Rows of a cache line, so that vectors do not straddle two.
@@ -44,6 +46,7 @@ class Program:
         # Words are addresses: these keep what lies there.
         self._kept: list[Any] = []
         self._replaced: dict[int, Any] = {}
+        self._paces: dict[int, Pace] = {}
         self._places: dict[Variable, tuple[list[int], list[int]]] = {}
         self._ready: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
@@ -110,12 +113,24 @@ class Program:
         table, _ = self._tables()
         table[:, 3] = table[:, 4 if few else 5]
 
-    def run(self) -> None:
-        """Do all steps, in order, on all threads."""
+    def run(self, size: int = 0) -> None:
+        """Do all steps, in order, on all threads, or on one where that is faster just now.
+
+        Runs of the same ``size`` are taken to last equally long.
+        """
+        if len(self._scratch) == 1:
+            self._run(1)
+            return
+        pace = self._paces.setdefault(size, Pace())
+        alone, began = pace.alone(), time.perf_counter()
+        self._run(1 if alone else len(self._scratch))
+        pace.took(time.perf_counter() - began, alone=alone)
+
+    def _run(self, count_of_threads: int) -> None:
         table, _ = self._tables()
         table[:, TAKEN // WORD : DONE // WORD + 1] = 0
         at, count = table.ctypes.data, len(table)
-        places = [row.ctypes.data for row in self._scratch]
+        places = [row.ctypes.data for row in self._scratch[:count_of_threads]]
         threads.share(lambda i: drive(at, count, places[i]), len(places))
 
     def _tables(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
