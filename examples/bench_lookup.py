@@ -16,8 +16,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 import edgehybrid
 from edgehybrid.runtime.generation import generate
 from edgehybrid.runtime.sampling import Sampling
@@ -66,7 +64,7 @@ def main() -> None:
                 callback=None,
                 lookup=lookup,
             )
-            np.testing.assert_equal(sum(1 for _ in pieces) > 0, True)
+            list(pieces)
             seconds[lookup].append(time.perf_counter() - began)
     plain, guessed = ((len(written) - 4) / median(seconds[lookup]) for lookup in (False, True))
     print(f"{len(read)} tokens read, {len(written) - 4} written")

@@ -58,7 +58,7 @@ class Engine:
         """
         vocab, hidden = size
         self.chunk, self.hidden, self.threads = chunk, hidden, threads
-        self.mixers, self.described = mixers, dense.described
+        self.mixers = mixers
         self.layers = [_Layer(dense, fields) for fields in dense.described["layers"]]
         expect("layers are", len(self.layers), len(mixers))
         fields = dense.described["embedding"]
