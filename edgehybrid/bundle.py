@@ -50,6 +50,12 @@ class Bundle:
         """A short name for reports, such as `reader-int8`."""
         return str(self.manifest["name"])
 
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the manifest, which has that of every file: equal only for equal bundles."""
+        told = json.dumps(self.manifest, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
+
     def file(self, name: str) -> Path:
         """The path of a file that the manifest lists."""
         if name not in self.manifest["files"]:

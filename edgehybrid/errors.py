@@ -7,6 +7,11 @@ EdgehybridError
 │   └── BundleTooNew        written by a later version
 ├── StreamError             a stream was used in a way it cannot follow
 │   └── NonFiniteError      NaN or infinity came out of a layer
+├── StateError              a saved state cannot be used or written
+│   ├── StateNotFound
+│   ├── StateDamaged        truncated, altered, or no state of such a model
+│   ├── StateTooNew         written by a later version
+│   └── StateOfAnotherBundle
 ├── DocumentError           a document cannot be read
 │   ├── NotFound
 │   ├── NotThisFormat       the content is not what the name says
@@ -15,6 +20,8 @@ EdgehybridError
 │   ├── DamagedDocument
 │   ├── DocumentTooLarge    a limit on pages, bytes, time or memory was met
 │   └── NoText              e.g. scanned pages
+├── CacheError              the folder of readings cannot be used
+├── Cancelled               a reading was stopped by its `progress` callback
 └── RequestError            an argument that cannot be satisfied
 
 Each message is one line: what is wrong, with the offending values, and what to do.
@@ -47,6 +54,34 @@ class StreamError(EdgehybridError):
 
 class NonFiniteError(StreamError):
     """NaN or infinity came out of a layer; the stream's state is no longer of use."""
+
+
+class StateError(EdgehybridError):
+    """A saved state cannot be used or written."""
+
+
+class StateNotFound(StateError):
+    """The file does not exist or cannot be opened."""
+
+
+class StateDamaged(StateError):
+    """The file is truncated, altered, or holds no state of such a model."""
+
+
+class StateTooNew(StateError):
+    """The file's format is later than this version can read."""
+
+
+class StateOfAnotherBundle(StateError):
+    """The state was written with another model."""
+
+
+class CacheError(EdgehybridError):
+    """The folder in which readings are kept cannot be used."""
+
+
+class Cancelled(EdgehybridError):
+    """A reading was stopped by its `progress` callback; what was read up to then is usable."""
 
 
 class DocumentError(EdgehybridError):

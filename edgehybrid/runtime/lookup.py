@@ -8,8 +8,13 @@ arXiv:2211.17192.) Guesses never change what is written, only how fast.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from edgehybrid_kernels import KernelError
 
 #: Tokens that are remembered, the last ones: 256 KB whatever the length of the document.
 MEMORY = 1 << 16
@@ -42,6 +47,30 @@ class History:
         places = (self._count + np.arange(len(tokens))) % MEMORY
         self._ring[places] = tokens
         self._count += len(tokens)
+
+    def copy(self) -> History:
+        """An independent one with the same content."""
+        twin = History()
+        twin._ring[:], twin._count = self._ring, self._count
+        return twin
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """What has to be saved: the last tokens (n,) int32."""
+        return {"tokens": self._known()}
+
+    def restore(self, tensors: Mapping[str, NDArray[Any]], vocab_size: int) -> None:
+        """Take what `tensors` gave.
+
+        Raises:
+            KernelError: these are no tokens.
+        """
+        tokens = tensors.get("tokens")
+        if tokens is None or tokens.dtype != np.int32 or tokens.ndim != 1 or len(tokens) > MEMORY:
+            raise KernelError(f"tokens are missing, or not at most {MEMORY} int32")
+        if len(tokens) and not 0 <= tokens.min() <= tokens.max() < vocab_size:
+            raise KernelError(f"tokens are not all in 0..{vocab_size - 1}")
+        self.clear()
+        self.add(tokens)
 
     def guess(self, token: int, count: int) -> list[int]:
         """Up to `count` tokens after `token`, which comes next: none if nothing is known.

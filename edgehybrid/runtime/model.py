@@ -20,8 +20,9 @@ from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.mixers import Parallel, load_mixers
 from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.recurrent import Ssd
+from edgehybrid.runtime.remembered import Remembered
 from edgehybrid.runtime.state import Cache, CacheGroup, SsdState
-from edgehybrid.runtime.stream import Stream
+from edgehybrid.runtime.stream import Kind, Stream
 from edgehybrid.runtime.workspace import Workspace
 from edgehybrid_kernels import (
     compile_all,
@@ -180,7 +181,18 @@ class Model:
             self._halve(caches)
         elif state != "float32":
             raise RequestError(f"state {state!r} is not one of float32, float16")
-        return Stream(self, caches)
+        memory = Remembered.alloc(caches, self.hidden_size, self.vocab_size, writes=self.writes)
+        return Stream(self, memory, Kind(budget, state))
+
+    def resume(self, path: str | os.PathLike[str]) -> Stream:
+        """A stream that goes on where `Stream.save` wrote it, without reading anything again.
+
+        Raises:
+            StateError: the file is missing, damaged, too new, or of another bundle.
+        """
+        from edgehybrid.runtime.saving import resume
+
+        return resume(self, path)
 
     def _halve(self, caches: list[Cache]) -> None:
         parts = [p for c in caches for p in (c.parts if isinstance(c, CacheGroup) else [c])]

@@ -1,11 +1,12 @@
 """What a stream remembers: one cache object per layer, chosen by its mixer, and the sentence pool.
 
-Each has the same few members: `nbytes`, `reset()`, `copy()` and `tensors()` (names to arrays).
+Each has the same few members: `nbytes`, `reset()`, `copy()`, `tensors()` (names to arrays) and
+`restore()`, which takes such arrays into its own, where plans expect them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -13,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from edgehybrid_kernels import FullCache, RoutedCache
+from edgehybrid_kernels import FullCache, KernelError, RoutedCache
+from edgehybrid_kernels.attention.cache import check_like
 
 Array = NDArray[np.float32]
+Tensors = Mapping[str, NDArray[Any]]
 
 
 class Cache(Protocol):
@@ -26,6 +29,7 @@ class Cache(Protocol):
     def reset(self) -> None: ...
     def copy(self) -> Self: ...
     def tensors(self) -> dict[str, NDArray[np.generic]]: ...
+    def restore(self, tensors: Tensors) -> None: ...
 
 
 class _Zeroed:
@@ -44,6 +48,20 @@ class _Zeroed:
 
     def copy(self) -> Self:
         return type(self)(*(array.copy() for array in self.tensors().values()))
+
+    def restore(self, tensors: Tensors) -> None:
+        """Take what `tensors` of a twin gave.
+
+        Raises:
+            KernelError: an array is missing, has another shape or type, or is not finite.
+        """
+        own = self.tensors()
+        for name, array in own.items():
+            check_like(name, tensors.get(name), array)
+            if array.dtype.kind == "f" and not np.isfinite(tensors[name]).all():
+                raise KernelError(f"{name} holds NaN or infinity")
+        for name, array in own.items():
+            array[...] = tensors[name]
 
 
 @dataclass
@@ -156,6 +174,15 @@ class CacheGroup:
             for name, array in part.tensors().items()
         }
 
+    def restore(self, tensors: Tensors) -> None:
+        for i, part in enumerate(self.parts):
+            part.restore(under(f"{i}.", tensors))
+
+
+def under(prefix: str, tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {n.removeprefix(prefix): a for n, a in tensors.items() if n.startswith(prefix)}
+
 
 def kept_tokens(cache: Cache) -> int:
     """Tokens in a KV cache now, per KV head; 0 if the cache is of another kind."""
@@ -178,6 +205,27 @@ class PoolState(_Zeroed):
     @classmethod
     def alloc(cls, hidden: int) -> Self:
         return cls(np.zeros(hidden, dtype=np.float32), np.zeros(1, dtype=np.int64))
+
+    def means(self, h: Array, ends: NDArray[np.intp]) -> Array:
+        """Mean residual (n, hidden) of each sentence that ends at `ends`; the rest waits here.
+
+        Args:
+            h: (T, hidden) residuals of the tokens that come next.
+            ends: (n,) the rows of them that end a sentence.
+        """
+        if not len(ends):
+            self.total += h.sum(axis=0)
+            self.count += len(h)
+            return np.zeros((0, h.shape[1]), dtype=np.float32)
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        sums = np.add.reduceat(h[: ends[-1] + 1], starts, axis=0)
+        sums[0] += self.total
+        counts = (ends - starts + 1).astype(np.float32)
+        counts[0] += self.count[0]
+        rest = h[ends[-1] + 1 :]
+        self.total[:], self.count[0] = rest.sum(axis=0), len(rest)
+        means: Array = sums / counts[:, None]
+        return means
 
 
 @dataclass
@@ -208,6 +256,8 @@ __all__ = [
     "RoutedCache",
     "SelectiveState",
     "SsdState",
+    "Tensors",
     "TextState",
     "kept_tokens",
+    "under",
 ]

@@ -2,57 +2,88 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tokenizers import Tokenizer
 
-from edgehybrid.errors import NonFiniteError, RequestError, StreamError
+from edgehybrid.errors import RequestError, StreamError
 from edgehybrid.runtime.generation import generate
+from edgehybrid.runtime.graph_route import emit_sentences, finite, run_graphs
 from edgehybrid.runtime.heads import LogitsHead, SentenceHead
 from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.lookup import History
-from edgehybrid.runtime.pipeline import run_stages
+from edgehybrid.runtime.remembered import Remembered
 from edgehybrid.runtime.sampling import Sampling
-from edgehybrid.runtime.state import Cache, PoolState, TextState, kept_tokens
-from edgehybrid.runtime.workspace import Workspace
+from edgehybrid.runtime.state import Cache, kept_tokens
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.engine import Engine, Plan, Trial
     from edgehybrid.runtime.model import Model
 
 Array = NDArray[np.float32]
-BROKEN = "an earlier feed did not finish, so the state is unusable: reset()"
+BROKEN = "an earlier feed did not finish, so the state is unusable: reset() or rewind() it"
+
+
+class Kind(NamedTuple):
+    """What a stream was asked to be; see `Model.stream`."""
+
+    budget: int | None = None
+    state: str = "float32"
 
 
 class Stream:
     """Reads tokens, any number of calls and any length each, in constant memory.
 
     Make one with `Model.stream`. Not for use from several threads at once.
+
+    Attributes:
+        kind: the budget and the type of the states.
+        document: what was read, for those who resume it: any JSON object, or None.
     """
 
-    def __init__(self, model: Model, caches: Sequence[Cache]) -> None:
-        self._model = model
-        self.caches = list(caches)
-        self._pool = PoolState.alloc(model.hidden_size)
-        self._text = TextState.alloc(model.vocab_size) if model.writes else None
-        self.position = 0
+    def __init__(self, model: Model, memory: Remembered, kind: Kind) -> None:
+        self._model, self._memory, self.kind = model, memory, kind
+        self.document: dict[str, Any] | None = None
         self._broken = False
         self._plans: dict[Engine, Plan] = {}
         self._trial: Trial | None = None
-        self.history = History() if model.writes else None
+        self._checkpoints: dict[int, Remembered] = {}
+
+    @property
+    def model(self) -> Model:
+        """The model that reads."""
+        return self._model
+
+    @property
+    def position(self) -> int:
+        """Tokens read."""
+        return self._memory.position
+
+    @property
+    def caches(self) -> list[Cache]:
+        """What each layer remembers."""
+        return self._memory.caches
+
+    @property
+    def history(self) -> History | None:
+        """The last tokens that were read, of a language model."""
+        return self._memory.history
 
     @property
     def nbytes(self) -> int:
-        """Bytes of state: the sum over all caches. Constant, unless every token is kept."""
-        read = 0 if self.history is None else self.history.nbytes
-        return read + sum(cache.nbytes for cache in self._all_caches())
+        """Bytes of state: the sum over all caches. Constant, unless every token is kept.
+
+        Checkpoints are counted too.
+        """
+        return self._memory.nbytes + sum(kept.nbytes for kept in self._checkpoints.values())
 
     @property
     def is_broken(self) -> bool:
-        """Whether a feed did not finish, so that only `reset` is of use."""
+        """Whether a feed did not finish, so that only `reset` and `rewind` are of use."""
         return self._broken
 
     @property
@@ -62,11 +93,108 @@ class Stream:
 
     def reset(self) -> None:
         """Forget everything: as a new stream."""
-        for cache in self._all_caches():
-            cache.reset()
-        if self.history is not None:
-            self.history.clear()
-        self.position, self._broken = 0, False
+        self._memory.reset()
+        self._checkpoints.clear()
+        self._broken, self.document = False, None
+
+    def fork(self) -> Stream:
+        """A second stream that has read the same and goes on by itself; weights are shared.
+
+        Raises:
+            StreamError: an earlier feed broke the stream.
+        """
+        self._whole()
+        twin = Stream(self._model, self._memory.copy(), self.kind)
+        twin.document = None if self.document is None else dict(self.document)
+        return twin
+
+    def save(self, path: str | os.PathLike[str], *, half: bool = False) -> int:
+        """Write all that is remembered into a file, from which `Model.resume` goes on.
+
+        The file is there as a whole or, after a power cut, not at all. It can be read by its owner
+        only: a state tells of the document.
+
+        Args:
+            path: the file, whose folder exists.
+            half: in half precision: half as large, and no longer exactly the same.
+
+        Returns: bytes written.
+
+        Raises:
+            StreamError: an earlier feed broke the stream.
+            StateError: the file cannot be written.
+        """
+        from edgehybrid.runtime.saving import save
+
+        self._whole()
+        return save(self, path, half=half)
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """What a file of the state holds, by name; views, not copies."""
+        return self._memory.tensors()
+
+    def restore(self, tensors: Mapping[str, NDArray[Any]], position: int) -> None:
+        """Take what `tensors` of a stream of the same model and kind gave at `position`.
+
+        Raises:
+            KernelError: they are not of such a stream.
+        """
+        self._broken = True
+        with self._model.lock:
+            self._memory.restore(tensors, position)
+        self._broken = False
+
+    def checkpoint(self) -> int:
+        """Remember this place for `rewind`, at the cost of a copy of the state; its position.
+
+        Raises:
+            StreamError: an earlier feed broke the stream.
+        """
+        self._whole()
+        self._checkpoints[self.position] = self._memory.copy()
+        return self.position
+
+    @property
+    def checkpoints(self) -> tuple[int, ...]:
+        """Positions that `rewind` can go back to."""
+        return tuple(sorted(self._checkpoints))
+
+    def rewind(self, position: int) -> None:
+        """Go back to a checkpoint, exactly; it stays, and later ones are dropped.
+
+        Raises:
+            RequestError: there is none at this position.
+        """
+        if position not in self._checkpoints:
+            known = ", ".join(map(str, self.checkpoints)) or "none"
+            raise RequestError(
+                f"there is no checkpoint at position {position}; those that there are: {known}"
+            )
+        self.restore(self._checkpoints[position].tensors(), position)
+        self._checkpoints = {p: kept for p, kept in self._checkpoints.items() if p <= position}
+
+    def forget_checkpoints(self) -> None:
+        """Give the memory of all checkpoints back."""
+        self._checkpoints.clear()
+
+    def each(self, prompts: Sequence[ArrayLike]) -> Iterator[Stream]:
+        """For each prompt, a stream that has read it after what this one has read.
+
+        The prefix is read once and this stream stays as it is. All are the same fork, taken back
+        each time: use one before asking for the next.
+
+        Args:
+            prompts: token ids (T,) each.
+
+        Raises:
+            StreamError: an earlier feed broke the stream.
+        """
+        twin = self.fork()
+        start = twin.checkpoint()
+        for prompt in prompts:
+            twin.rewind(start)
+            twin.feed(prompt)
+            yield twin
 
     def feed(self, ids: ArrayLike, *, all_logits: bool = False) -> Array:
         """Read token ids; return what the model's head makes of them.
@@ -117,13 +245,13 @@ class Stream:
             if engine is not None:
                 self._run_plan(engine, tokens, emitted, all_logits=all_logits)
             else:
-                self._run_graphs(tokens, emitted, all_logits=all_logits)
-            if self._text is not None and len(tokens):
-                self._took(tokens, emitted[-1][-1])  # before another stream runs
+                run_graphs(self._model, self._memory, tokens, emitted, all_logits=all_logits)
+            if self._model.writes and len(tokens):
+                self._memory.took(tokens, emitted[-1][-1])  # before another stream runs
+            self._memory.position += len(tokens)
         self._broken = False
-        self.position += len(tokens)
-        if self._text is not None and not all_logits:
-            return self._text.logits.copy()
+        if self._memory.text is not None and not all_logits:
+            return self._memory.text.logits.copy()
         width = self._model.head.width
         return np.concatenate(emitted) if emitted else np.zeros((0, width), np.float32)
 
@@ -184,18 +312,19 @@ class Stream:
             RequestError: the bundle is a reader.
             StreamError: nothing was read yet, or an earlier feed broke the stream.
         """
-        if self._text is None:
+        text = self._memory.text
+        if text is None:
             raise RequestError(f"{self._model.bundle.name} is a reader: it writes no text")
-        if self._broken:
-            raise StreamError(BROKEN)
+        self._whole()
         if not self.position:
             raise StreamError("nothing was read yet: feed a prompt before generating")
-        return self._text.logits
+        return text.logits
 
     @property
     def seen_tokens(self) -> NDArray[np.bool_]:
         """(vocab,) which tokens were read or written."""
-        return np.zeros(0, np.bool_) if self._text is None else self._text.seen
+        text = self._memory.text
+        return np.zeros(0, np.bool_) if text is None else text.seen
 
     @property
     def stop_tokens(self) -> tuple[int, ...]:
@@ -208,12 +337,12 @@ class Stream:
         """The model's tokenizer."""
         return self._model.tokenizer
 
-    def _all_caches(self) -> list[Cache]:
-        return [*self.caches, self._pool, *([] if self._text is None else [self._text])]
-
-    def _checked(self, ids: ArrayLike) -> NDArray[np.int32]:
+    def _whole(self) -> None:
         if self._broken:
             raise StreamError(BROKEN)
+
+    def _checked(self, ids: ArrayLike) -> NDArray[np.int32]:
+        self._whole()
         tokens = np.asarray(ids)
         if tokens.size == 0:
             return np.zeros(0, dtype=np.int32)
@@ -245,7 +374,7 @@ class Stream:
         Returns: how many were read.
         """
         engine, ids = self._model.writer, self._checked(tokens)
-        if engine is None or self._text is None or not 0 < len(ids) <= HEAD_ROWS:
+        if engine is None or not self._model.writes or not 0 < len(ids) <= HEAD_ROWS:
             raise RequestError(f"{len(ids)} tokens cannot be tried")
         self._broken = True
         with self._model.lock:
@@ -253,20 +382,15 @@ class Stream:
             if self._trial is None:
                 self._trial = engine.trial(self.caches)
             logits = self._trial.run(ids, self.position)
-            _finite(self._trial.last_h[: len(ids)], self.position)
+            finite(self._trial.last_h[: len(ids)], self.position)
             count = 1
             while count < len(ids) and choose(logits[count - 1]) == ids[count]:
                 count += 1
             self._trial.keep(count)
-            self._took(ids[:count], logits[count - 1])
+            self._memory.took(ids[:count], logits[count - 1])
+            self._memory.position += count
         self._broken = False
-        self.position += count
         return count
-
-    def _took(self, tokens: NDArray[np.int32], logits: Array) -> None:
-        if self._text is not None and self.history is not None:
-            self._text.take(tokens, logits)
-            self.history.add(tokens)
 
     def _run_plan(
         self, engine: Engine, tokens: NDArray[np.int32], emitted: list[Array], *, all_logits: bool
@@ -280,103 +404,10 @@ class Stream:
             is_last = start + len(part) == len(tokens)
             logits = len(part) if all_logits else int(is_last and isinstance(head, LogitsHead))
             plan.run(part, position, logits)
-            h = _finite(plan.last_h[: len(part)], position)
+            h = finite(plan.last_h[: len(part)], position)
             if isinstance(head, SentenceHead):
-                self._emit(head, h, part, emitted)
+                emit_sentences(head, self._memory.pool, h, part, emitted)
             elif all_logits:
                 emitted.append(plan.logits(logits).copy())
             elif logits:
                 emitted.append(plan.logits(1))  # a view of what the next run replaces
-
-    def _run_graphs(
-        self, tokens: NDArray[np.int32], emitted: list[Array], *, all_logits: bool
-    ) -> None:
-        spaces = self._model.spaces
-        size = spaces[0].chunk
-        starts = range(0, len(tokens), size)
-        spaces = spaces[: len(starts)] or spaces[:1]  # one chunk needs no threads
-        fills = (_filler(tokens[i : i + size], self.position + i) for i in starts)
-        wanted = None if all_logits else self.position + len(tokens)
-        run_stages(self._stages(emitted, wanted), spaces, fills)
-
-    def _stages(
-        self, emitted: list[Array], wanted: int | None
-    ) -> list[Callable[[Workspace], None]]:
-        """Work for each thread; logits are of the token before position `wanted`, None: of all."""
-        last, head = len(self._model.mixers), self._model.head
-
-        def stage(steps: range) -> Callable[[Workspace], None]:
-            def run(space: Workspace) -> None:
-                for i in steps:
-                    space.run_segment(i)
-                    if i < last:
-                        self.mix(i, space)
-                    elif isinstance(head, LogitsHead):
-                        _emit_logits(head, space, wanted, emitted)
-                    else:
-                        ids, h = space.ids[: space.length], _last(space)
-                        self._emit(head, h, ids, emitted)
-
-            return run
-
-        return [stage(steps) for steps in self._model.stages]
-
-    def mix(self, i: int, space: Workspace) -> None:
-        """Run mixer `i` on the chunk in `space`, after segment `i`."""
-        y = space.mixed[i][: space.length]
-        self._model.mixers[i].run(
-            self._model.kernels, space.mixing[i], space.length, self.caches[i], y
-        )
-
-    def _emit(
-        self, head: SentenceHead, h: Array, ids: NDArray[np.int32], emitted: list[Array]
-    ) -> None:
-        ends = np.flatnonzero(np.isin(ids, head.end_tokens))
-        means = self._pool_sentences(h, ends)
-        if len(ends):
-            emitted.append(head.vectors(means, h[ends]))
-
-    def _pool_sentences(self, h: Array, ends: NDArray[np.intp]) -> Array:
-        """Mean residual (n, hidden) of each sentence that ends; the rest waits in the pool."""
-        pool = self._pool
-        if not len(ends):
-            pool.total += h.sum(axis=0)
-            pool.count += len(h)
-            return np.zeros((0, h.shape[1]), dtype=np.float32)
-        starts = np.concatenate([[0], ends[:-1] + 1])
-        sums = np.add.reduceat(h[: ends[-1] + 1], starts, axis=0)
-        sums[0] += pool.total
-        counts = (ends - starts + 1).astype(np.float32)
-        counts[0] += pool.count[0]
-        rest = h[ends[-1] + 1 :]
-        pool.total[:], pool.count[0] = rest.sum(axis=0), len(rest)
-        means: Array = sums / counts[:, None]
-        return means
-
-
-def _emit_logits(
-    head: LogitsHead, space: Workspace, wanted: int | None, emitted: list[Array]
-) -> None:
-    h = _last(space)
-    if wanted is None:
-        emitted.append(head.logits(h))
-    elif space.position + space.length == wanted:
-        emitted.append(head.logits(h[-1:]))
-
-
-def _last(space: Workspace) -> Array:
-    return _finite(space.last_h[: space.length], space.position)
-
-
-def _finite(h: Array, position: int) -> Array:
-    """The last residuals (T, hidden) of a chunk, if they are numbers."""
-    if not np.isfinite(h).all():
-        raise NonFiniteError(
-            f"NaN or infinity came out of the model after position {position}; "
-            "the bundle or the state is damaged"
-        )
-    return h
-
-
-def _filler(chunk: NDArray[np.int32], position: int) -> Callable[[Workspace], None]:
-    return lambda space: space.fill(chunk, position)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy.typing as npt
 
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.errors import KernelError
+
+#: More tokens than any stream will see, with room left in every integer that counts them.
+MAX_SEEN = 1 << 60
 
 # Slots are padded to pairs of the widest vectors, so that kernels never meet a ragged end.
 _SLOT_MULTIPLE = 32
@@ -132,6 +136,39 @@ class RoutedCache:
             array[...] = self.tensors()[name]
         return twin
 
+    def restore(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Takes what :meth:`tensors` of a cache of the same sizes gave, in place.
+
+        Kernels follow the heap without looking, so what comes from a file is looked at here.
+
+        Raises:
+            KernelError: an array is missing, has another shape or type, or holds numbers that no
+                cache of this size has; nothing was changed.
+        """
+        own = self.tensors()
+        for name, array in own.items():
+            check_like(name, tensors.get(name), array)
+        self._check_books(tensors)
+        for name, array in own.items():
+            array[...] = tensors[name]
+
+    def _check_books(self, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+        seen, first = int(tensors["seen"][0]), self.sinks + self.window
+        if not 0 <= seen <= MAX_SEEN:
+            raise KernelError(f"seen is {seen}, expected 0..{MAX_SEEN}")
+        for heap, length in zip(tensors["heap"], tensors["n_routed"], strict=True):
+            if not 0 <= length <= self.budget:
+                raise KernelError(f"n_routed is {length}, expected 0..{self.budget}")
+            if len({*heap[:length].tolist()} & {*range(first, self.slots)}) < length:
+                raise KernelError(f"heap names other slots than {first}..{self.slots - 1}, once")
+        occupied = min(seen, first) + tensors["n_routed"][:, None]
+        empty = np.arange(self.slots) >= occupied
+        position, bias = tensors["position"], tensors["bias"]
+        if (np.where(empty, position, -1) != -1).any() or (position >= max(seen, 1)).any():
+            raise KernelError(f"position holds places that are not among the {seen} tokens seen")
+        if not np.isneginf(bias[empty]).all() or not np.isfinite(bias[~empty]).all():
+            raise KernelError("bias is not -inf where a slot is empty, and a number elsewhere")
+
     def slots_for(self, tokens: int) -> RoutedCache:
         """What a kernel reads and writes for so many more tokens: always this cache."""
         return self
@@ -144,6 +181,17 @@ def padded_slots(slots: int) -> int:
     lines of the first-level cache: 4096 slots were about twice as slow as 4128.
     """
     return (-(-slots // _SLOT_MULTIPLE) | 1) * _SLOT_MULTIPLE
+
+
+def check_like(name: str, given: npt.NDArray[Any] | None, own: npt.NDArray[Any]) -> None:
+    """Requires an array of the same shape and type as ``own``.
+
+    Raises:
+        KernelError: says what is there instead.
+    """
+    if given is None or (given.shape, given.dtype) != (own.shape, own.dtype):
+        found = "missing" if given is None else f"{given.dtype} {given.shape}"
+        raise KernelError(f"{name} is {found}, expected {own.dtype} {own.shape}")
 
 
 def check_at_least(low: int, **sizes: int) -> None:

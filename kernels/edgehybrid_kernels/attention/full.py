@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgehybrid_kernels.attention.cache import RoutedCache, check_at_least, padded_slots
+from edgehybrid_kernels.attention.cache import (
+    RoutedCache,
+    check_at_least,
+    check_like,
+    padded_slots,
+)
 from edgehybrid_kernels.errors import KernelError
 
 # A copy of half as much again each time it is full: at most three numbers copied per number kept.
@@ -100,9 +105,10 @@ class FullCache:
         """
         if missing := {"keys", "values", "seen"} - tensors.keys():
             raise KernelError(f"{min(missing)} is missing, expected keys, values and seen")
-        if tensors["seen"].shape != (1,) or tensors["seen"][0] < 0:
-            raise KernelError(f"seen is {tensors['seen']!r}, expected one number of tokens")
+        check_like("seen", tensors["seen"], self.seen)
         seen = int(tensors["seen"][0])
+        if seen < 0:
+            raise KernelError(f"seen is {seen}, expected a number of tokens")
         for name, dim in (("keys", self.head_dim), ("values", self.value_dim)):
             expected = (self.n_kv_heads, seen, dim)
             if tensors[name].shape != expected:

@@ -1,0 +1,208 @@
+"""A stream's state as a file, and back.
+
+The file is safetensors: names, types and shapes as JSON, then plain numbers; no code. Its metadata
+say, as JSON under `edgehybrid`:
+
+    format      of these fields and of the tensors' names
+    bundle      name, and sha256 of the manifest, which has that of every file
+    position    tokens read
+    kind        budget, and the type of the states
+    document    what was read, as the caller told
+    sha256      of all of these and of all tensors
+
+A sum shows what was damaged, not what was made to do harm: numbers that kernels would follow
+without looking (places, counts, heaps) are looked at as well when they are restored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load
+from safetensors.numpy import save as dump
+
+from edgehybrid.errors import (
+    RequestError,
+    StateDamaged,
+    StateError,
+    StateNotFound,
+    StateOfAnotherBundle,
+    StateTooNew,
+)
+from edgehybrid.files import write_whole
+from edgehybrid_kernels import KernelError
+
+if TYPE_CHECKING:
+    from edgehybrid.runtime.model import Model
+    from edgehybrid.runtime.stream import Stream
+
+FORMAT = 1
+KEY = "edgehybrid"
+#: Names and shapes of some thousand tensors, and what is said of the document, need no more bytes.
+MAX_HEADER_BYTES = 1 << 20
+MAX_DOCUMENT_BYTES = 1 << 16
+#: What may be halved; logits, sums and scores are small, and decide more.
+HALVED = ("recurrent", "conv", "keys", "values")
+Tensors = dict[str, NDArray[Any]]
+
+
+def save(stream: Stream, path: str | os.PathLike[str], *, half: bool) -> int:
+    """Write the state of `stream`; see `Stream.save`."""
+    tensors = {name: np.ascontiguousarray(a) for name, a in stream.tensors().items()}
+    if half:
+        tensors = _halved(tensors)
+    bundle = stream.model.bundle
+    said = {
+        "format": FORMAT,
+        "bundle": {"name": bundle.name, "sha256": bundle.fingerprint},
+        "position": stream.position,
+        "kind": stream.kind._asdict(),
+        "document": stream.document,
+    }
+    if len(json.dumps(stream.document)) > MAX_DOCUMENT_BYTES:
+        raise RequestError(f"stream.document is over {MAX_DOCUMENT_BYTES} bytes as JSON")
+    said["sha256"] = _digest(said, tensors)
+    data = dump(tensors, metadata={KEY: json.dumps(said)})
+    try:
+        write_whole(Path(path), data)
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror or error}") from error
+    return len(data)
+
+
+def resume(model: Model, path: str | os.PathLike[str]) -> Stream:
+    """A stream from a file; see `Model.resume`."""
+    data = _read(Path(path))
+    said = _described(data, path)
+    bundle = model.bundle
+    if said["bundle"]["sha256"] != bundle.fingerprint:
+        raise StateOfAnotherBundle(
+            f"{path} is a state of {said['bundle']['name']!r} "
+            f"({said['bundle']['sha256'][:12]}…), not of {bundle.name!r} "
+            f"({bundle.fingerprint[:12]}…): load that bundle, or read the document again"
+        )
+    budget = said["kind"]["budget"]
+    if budget is not None and budget > len(data):  # each slot takes more than a byte
+        raise StateDamaged(f"{path} has {len(data)} bytes, too few for a budget of {budget}")
+    try:
+        tensors = load(data)
+        if _digest(_without_sum(said), tensors) != said["sha256"]:
+            raise StateDamaged(f"{path} is altered: its sha256 is not the one it names")
+        stream = model.stream(**said["kind"])
+        stream.restore(_like(stream.tensors(), tensors), said["position"])
+    except (SafetensorError, KernelError, RequestError, ValueError) as error:
+        raise StateDamaged(f"{path} is no state of {bundle.name}: {error}") from error
+    stream.document = said["document"]
+    return stream
+
+
+def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the file at `path` says of itself, unchecked.
+
+    Raises:
+        StateError: it is missing, damaged or too new.
+    """
+    return _described(_read(Path(path)), path)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        # a pipe or a device in its place must not make us wait
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise StateDamaged(f"{path} is not a regular file")
+            return file.read()
+    except OSError as error:
+        raise StateNotFound(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _described(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The fields of the metadata, whose types are right; the sum is not yet looked at."""
+    size = int.from_bytes(data[:8], "little")
+    if not 2 <= size <= min(MAX_HEADER_BYTES, len(data) - 8):
+        raise StateDamaged(f"{path} is truncated, or no state file ({len(data)} bytes)")
+    try:
+        said = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][KEY])
+        version = said["format"]
+        if isinstance(version, int) and version > FORMAT:
+            raise StateTooNew(
+                f"{path} has format {version}, this version reads up to {FORMAT}: update edgehybrid"
+            )
+        fits = _fits(said)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StateDamaged(f"{path} is damaged, or no state file: {error!r}") from error
+    if not fits:
+        raise StateDamaged(f"{path} is damaged: its description lacks something")
+    return dict(said)
+
+
+def _fits(said: Any) -> bool:
+    budget = said["kind"]["budget"]
+    return (
+        said.keys() == {"format", "bundle", "position", "kind", "document", "sha256"}
+        and said["kind"].keys() == {"budget", "state"}
+        and type(said["format"]) is int
+        and type(said["position"]) is int
+        and (budget is None or type(budget) is int)
+        and isinstance(said["kind"]["state"], str)
+        and isinstance(said["bundle"]["name"], str)
+        and isinstance(said["bundle"]["sha256"], str)
+        and isinstance(said["sha256"], str)
+        and isinstance(said["document"], dict | None)
+    )
+
+
+def _without_sum(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if name != "sha256"}
+
+
+def _digest(said: dict[str, Any], tensors: Tensors) -> str:
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for name, array in sorted(tensors.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
+    return digest.hexdigest()
+
+
+def _halved(tensors: Tensors) -> Tensors:
+    """The same in half precision, where it fits; the scale of a state is multiplied in."""
+    made = dict(tensors)
+    for name, array in tensors.items():
+        prefix, _, kind = name.rpartition(".")
+        if kind not in HALVED or array.dtype != np.float32:
+            continue
+        scale = tensors.get(f"{prefix}.scale") if kind == "recurrent" else None
+        whole = array if scale is None else array * scale[:, None, None]
+        with np.errstate(over="ignore"):
+            half = whole.astype(np.float16)
+        if np.isfinite(half).all():
+            made[name] = half
+            if scale is not None:
+                made[f"{prefix}.scale"] = np.ones_like(scale)
+    return made
+
+
+def _like(own: Mapping[str, NDArray[Any]], tensors: Tensors) -> Tensors:
+    """`tensors`, back in single precision where a stream has it; those it does not know stay out.
+
+    Raises:
+        KernelError: there are others than a stream has.
+    """
+    if unknown := sorted(tensors.keys() ^ own.keys()):
+        raise KernelError(f"{unknown[0]} is missing, or too much")
+    return {
+        name: array.astype(np.float32)
+        if array.dtype == np.float16 and own[name].dtype == np.float32
+        else array
+        for name, array in tensors.items()
+    }
