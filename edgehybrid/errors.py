@@ -27,6 +27,8 @@ EdgehybridError
 Each message is one line: what is wrong, with the offending values, and what to do.
 """
 
+from typing import Any
+
 
 class EdgehybridError(Exception):
     """The root: catch this to catch all that edgehybrid raises on purpose."""
@@ -81,7 +83,13 @@ class CacheError(EdgehybridError):
 
 
 class Cancelled(EdgehybridError):
-    """A reading was stopped by its `progress` callback; what was read up to then is usable."""
+    """A reading was stopped by its `progress` callback.
+
+    Attributes:
+        document: an `edgehybrid.ReadDocument` of what was read up to then, which can be used.
+    """
+
+    document: Any = None
 
 
 class DocumentError(EdgehybridError):

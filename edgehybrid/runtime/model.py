@@ -122,6 +122,11 @@ class Model:
         return chosen
 
     @property
+    def route(self) -> str:
+        """What reads: results are equal bit for bit only where it is the same."""
+        return f"{self.kernels.name} {'alone' if self.engine else 'with graphs'}"
+
+    @property
     def writes(self) -> bool:
         """Whether the bundle is a language model, not a reader."""
         return not isinstance(self.head, SentenceHead)

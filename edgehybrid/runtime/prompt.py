@@ -37,13 +37,17 @@ class PromptEncoder:
         unknown = getattr(tokenizer.model, "unk_token", None)
         self._unknown = None if unknown is None else tokenizer.token_to_id(unknown)
 
-    def encode(self, parts: Iterable[Part]) -> Iterator[list[int]]:
+    def encode(self, parts: Iterable[Part], *, first: bool = True) -> Iterator[list[int]]:
         """Yield the ids of `parts`, some at a time, which is as they are asked for.
+
+        Args:
+            parts: the prompt, or what comes next of it.
+            first: whether they are its beginning.
 
         Raises:
             RequestError: a text cannot be written without an added token.
         """
-        text, first = "", True
+        text = ""
         for part in parts:
             if isinstance(part, Markup):
                 pieces = self._split(part.text)

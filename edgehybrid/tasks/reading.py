@@ -1,4 +1,4 @@
-"""Reading a document with a stream: pages in, sentences and their vectors out."""
+"""What a reading is, and how a reader reads: pages in, sentences and their vectors out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from edgehybrid.documents.document import Document, PageText, Sentence, count_wo
 from edgehybrid.documents.encoding import encode
 from edgehybrid.documents.opening import PageSource
 from edgehybrid.documents.sentences import iter_sentences
+from edgehybrid.errors import Cancelled
 from edgehybrid.memory import peak_rss_bytes
-from edgehybrid.runtime.stream import Stream
+from edgehybrid.tasks.feeding import Feeder
 
-#: Sentences a feed: some 4,000 tokens, so that progress moves and stages stay busy.
-BATCH = 128
+#: Sentences a feed: some 4,000 tokens, so that progress moves and stages stay busy. A page is read
+#: to its end, so that states are of whole pages, unless it has so many sentences by itself.
+BATCH, LONGEST_BATCH = 128, 256
 
 
 @dataclass(frozen=True)
@@ -32,55 +34,92 @@ class Progress:
     peak_rss_bytes: int | None
 
 
+Tell = Callable[[Progress], object]
+
+
 @dataclass
 class Reading:
-    """What a reading found: sentences, their vectors (n, width), counts, page numbers (1-based)."""
+    """What a reading found: sentences, their vectors (n, width), counts, page numbers (1-based).
+
+    `resumed` are the tokens that were not read again; of a language model there are no sentences.
+    """
 
     sentences: list[Sentence] = field(default_factory=list)
     vectors: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), np.float16))
     pages: int = 0
     words: int = 0
     tokens: int = 0
+    resumed: int = 0
     seconds: float = 0.0
     pages_without_text: list[int] = field(default_factory=list)
     unreadable_pages: list[int] = field(default_factory=list)
 
 
-def read(
-    source: PageSource | Document,
-    stream: Stream,
-    tokenizer: Tokenizer,
-    *,
-    progress: Callable[[Progress], None] | None = None,
-) -> Reading:
-    """Feed all sentences of `source` to `stream`, in order, a batch at a time."""
-    reading, began, parts = Reading(), time.monotonic(), []
-    if isinstance(source, Document):
-        total, sentences = len(source.pages), _from_document(source, reading)
-    else:
-        total, sentences = source.page_count, iter_sentences(counted(source, reading))
-    for batch in _batches(sentences):
-        ids, _ = encode(tokenizer, batch)
-        parts.append(stream.feed(ids).astype(np.float16))
-        reading.sentences += batch
-        reading.tokens += len(ids)
-        reading.seconds = time.monotonic() - began
-        if progress:
-            progress(
-                Progress(reading.pages, total, reading.tokens, reading.seconds, peak_rss_bytes())
+class Teller:
+    """Tells `progress` how far `reading` is, and stops it if that returns False."""
+
+    def __init__(
+        self, source: PageSource | Document, reading: Reading, progress: Tell | None
+    ) -> None:
+        self._total = len(source.pages) if isinstance(source, Document) else source.page_count
+        self._reading, self._progress, self._began = reading, progress, time.monotonic()
+
+    def tell(self, tokens: int) -> None:
+        """So many more tokens were read.
+
+        Raises:
+            Cancelled: `progress` returned False.
+        """
+        reading = self._reading
+        reading.tokens += tokens
+        reading.seconds = time.monotonic() - self._began
+        if self._progress is None:
+            return
+        now = (reading.pages, self._total, reading.tokens, reading.seconds, peak_rss_bytes())
+        if self._progress(Progress(*now)) is False:
+            raise Cancelled(
+                f"reading was stopped after {reading.tokens:,} tokens, on page {reading.pages} "
+                f"of {self._total}"
             )
-    if parts:
-        reading.vectors = np.concatenate(parts)
-    return reading
 
 
-def _batches(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
+def read_sentences(
+    source: PageSource | Document,
+    feeder: Feeder,
+    tokenizer: Tokenizer,
+    reading: Reading,
+    progress: Tell | None,
+) -> None:
+    """Feed all sentences of `source`, in order, a batch at a time, and fill `reading`.
+
+    Raises:
+        Cancelled: `progress` returned False; `reading` holds what was read.
+    """
+    if isinstance(source, Document):
+        sentences = _from_document(source, reading)
+    else:
+        sentences = iter_sentences(counted(source, reading))
+    teller = Teller(source, reading, progress)
+    try:
+        for batch in batches(sentences):
+            ids, _ = encode(tokenizer, batch)
+            feeder.feed(ids, batch[-1].page)
+            reading.sentences += batch
+            teller.tell(len(ids))
+    finally:
+        if not feeder.stream.is_broken:
+            reading.vectors, reading.resumed = feeder.finish(), feeder.resumed
+
+
+def batches(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
+    """Sentences of whole pages, at least BATCH if there are, and at most LONGEST_BATCH."""
     batch: list[Sentence] = []
     for sentence in sentences:
-        batch.append(sentence)
-        if len(batch) == BATCH:
+        ends = len(batch) >= BATCH and sentence.page != batch[-1].page
+        if ends or len(batch) == LONGEST_BATCH:
             yield batch
             batch = []
+        batch.append(sentence)
     if batch:
         yield batch
 

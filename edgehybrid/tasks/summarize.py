@@ -11,12 +11,13 @@ import numpy as np
 
 from edgehybrid.documents.document import Document
 from edgehybrid.documents.encoding import place_features
-from edgehybrid.documents.opening import PageSource, open_pages
-from edgehybrid.errors import NoText, RequestError
+from edgehybrid.errors import RequestError
 from edgehybrid.memory import peak_rss_bytes
-from edgehybrid.tasks.reading import Progress, Reading, read
+from edgehybrid.tasks.keeping import Keep
+from edgehybrid.tasks.read import ReadDocument, read
+from edgehybrid.tasks.reading import Progress, Reading, Tell
 from edgehybrid.tasks.select import select
-from edgehybrid.tasks.write import MAX_TOKENS, Writing, ask_for, read_and_write
+from edgehybrid.tasks.write import MAX_TOKENS, Prompt, Writing, ask_for, write
 
 __all__ = ["Point", "Progress", "Stats", "Summary", "summarize"]
 
@@ -42,7 +43,8 @@ class Point:
 class Stats:
     """What a reading took. `kv_tokens_kept` are those in the KV cache at the end, per KV head.
 
-    `tokens_written` are those of a language model's summary.
+    `tokens_written` are those of a language model's summary; `tokens_resumed` those that a kept
+    reading had read already.
     """
 
     pages: int
@@ -57,6 +59,7 @@ class Stats:
     kv_tokens_kept: int
     kv_tokens_seen: int
     tokens_written: int = 0
+    tokens_resumed: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def summarize(
     damaged: bool = False,
     model: Model | str | os.PathLike[str] | None = None,
     budget: int | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    keep: Keep | bool = False,
+    progress: Tell | None = None,
     max_tokens: int | None = None,
     temperature: float | None = None,
     seed: int | None = None,
@@ -111,7 +115,10 @@ def summarize(
         damaged: read what is left of a damaged PDF, instead of refusing it.
         model: a loaded model, or a bundle's folder; the default reader if None.
         budget: tokens that the router may keep per KV head; None for the bundle's own.
-        progress: called after each batch of sentences, of a language model each page or so.
+        keep: whether, or how, to keep the reading on disk, and to go on from one that is; see
+            `edgehybrid.read`.
+        progress: called after each batch of sentences, of a language model after each page; stops
+            the reading by returning False.
         max_tokens: a language model's summary ends after so many tokens; 1024 if None.
         temperature: of a language model: 0, the default, takes the likeliest token.
         seed: of a language model: the same seed gives the same text.
@@ -120,76 +127,92 @@ def summarize(
     Raises:
         DocumentError: the document cannot be read or has no text.
         BundleError: the model cannot be loaded.
-        RequestError: `words`, `points`, `pages` or `budget` cannot be satisfied.
+        RequestError: `words`, `points`, `pages`, `budget` or `keep` cannot be satisfied.
+        CacheError: the folder for readings that are kept cannot be used.
+        Cancelled: `progress` returned False.
     """
-    _check(words, points, max_tokens)
-    wish = _Wish(words, points, budget, max_tokens, temperature, seed, show)
-    if isinstance(source, Document):
-        opened: PageSource | Document = source.only(*pages) if pages else source
-        return _summarize(opened, wish, model, progress)
-    with open_pages(source, pages=pages, password=password, damaged=damaged) as opened:
-        return _summarize(opened, wish, model, progress)
+    wish = Wish(words, points, max_tokens, temperature, seed, show)
+    check(wish)
+    document = read(
+        source,
+        pages=pages,
+        password=password,
+        damaged=damaged,
+        model=model,
+        budget=budget,
+        keep=keep,
+        progress=progress,
+    )
+    return summary_of(document, wish, stream=document.stream)
 
 
-class _Wish(NamedTuple):
+class Wish(NamedTuple):
     """What is asked of a summary; see `summarize`."""
 
     words: int | None
     points: int | None
-    budget: int | None
     max_tokens: int | None
     temperature: float | None
     seed: int | None
     show: Callable[[str], None] | None
 
 
-def _summarize(
-    source: PageSource | Document,
-    wish: _Wish,
-    model: Model | str | os.PathLike[str] | None,
-    progress: Callable[[Progress], None] | None,
-) -> Summary:
-    from edgehybrid.runtime.model import Model, load
+def check(wish: Wish) -> None:
+    """Look at the numbers.
 
-    # loaded here, while a PDF is already being parsed in a process of its own
-    loaded = model if isinstance(model, Model) else load(model)
-    if loaded.writes:
-        return _written(source, wish, loaded, progress)
+    Raises:
+        RequestError: one is out of range.
+    """
+    for name in ("words", "points", "max_tokens"):
+        value = getattr(wish, name)
+        if value is not None and value < 1:
+            raise RequestError(f"{name} is {value}; ask for 1 or more")
+
+
+def summary_of(document: ReadDocument, wish: Wish, *, stream: Stream | None = None) -> Summary:
+    """The summary of a document that was read.
+
+    Args:
+        document: it.
+        wish: what is asked.
+        stream: what a language model writes with; a fork of the document's if None.
+
+    Raises:
+        RequestError: the wish cannot be satisfied.
+    """
+    check(wish)
+    if document.model.writes:
+        return _written(document, wish, stream or document.stream.fork())
+    only_writers(document.model, wish)
+    chosen = _choose(document.model.sentence_head, document.reading, wish.words, wish.points)
+    name = document.model.bundle.name
+    return Summary(tuple(chosen), document.name, name, _stats(document))
+
+
+def only_writers(model: Model, wish: object) -> None:
+    """Refuse what only a language model can do.
+
+    Raises:
+        RequestError: something of it was asked.
+    """
     for name in ("max_tokens", "temperature", "seed"):
         if (value := getattr(wish, name)) is not None:
             raise RequestError(
-                f"{name} is {value}, but {loaded.bundle.name} is a reader, which quotes: "
+                f"{name} is {value}, but {model.bundle.name} is a reader, which quotes: "
                 "leave it out, or name a language model"
             )
-    head, stream = loaded.sentence_head, loaded.stream(budget=wish.budget)
-    reading = read(source, stream, loaded.tokenizer, progress=progress)
-    if not reading.sentences:
-        raise NoText(f"{source.name}: no text on any of {reading.pages} pages")
-    chosen = _choose(head, reading, wish.words, wish.points)
-    stats = _stats(reading, stream)
-    return Summary(tuple(chosen), source.name, loaded.bundle.name, stats)
 
 
-def _written(
-    source: PageSource | Document,
-    wish: _Wish,
-    model: Model,
-    progress: Callable[[Progress], None] | None,
-) -> Summary:
-    def task(words: int) -> str:
-        return ask_for(wish.words or _usual_length(words), wish.points)
-
+def _written(document: ReadDocument, wish: Wish, stream: Stream) -> Summary:
+    read_tokens = stream.position
+    task = ask_for(wish.words or _usual_length(document.reading.words), wish.points)
     writing = Writing(wish.max_tokens or MAX_TOKENS, wish.temperature or 0.0, wish.seed, wish.show)
-    stream = model.stream(budget=wish.budget)
-    reading, text, count = read_and_write(source, model, stream, task, writing, progress)
-    stats = replace(_stats(reading, stream), tokens_written=count)
-    return Summary((), source.name, model.bundle.name, stats, text.strip())
-
-
-def _check(words: int | None, points: int | None, max_tokens: int | None) -> None:
-    for name, value in (("words", words), ("points", points), ("max_tokens", max_tokens)):
-        if value is not None and value < 1:
-            raise RequestError(f"{name} is {value}; ask for 1 or more")
+    prompt = Prompt(document.model)
+    text = write(stream, prompt, task, writing)
+    read_tokens += len(prompt.after(task))
+    written = stream.position - read_tokens
+    stats = replace(_stats(document, stream), tokens=read_tokens, tokens_written=written)
+    return Summary((), document.name, document.model.bundle.name, stats, text.strip())
 
 
 def _choose(
@@ -220,7 +243,9 @@ def _usual_length(words: int) -> int:
     return round(min(max(SHARE * words, FEWEST), MOST))
 
 
-def _stats(reading: Reading, stream: Stream) -> Stats:
+def _stats(document: ReadDocument, stream: Stream | None = None) -> Stats:
+    reading, stream = document.reading, stream or document.stream
+    new = reading.tokens - reading.resumed
     return Stats(
         pages=reading.pages,
         words=reading.words,
@@ -228,9 +253,10 @@ def _stats(reading: Reading, stream: Stream) -> Stats:
         pages_without_text=tuple(reading.pages_without_text),
         unreadable_pages=tuple(reading.unreadable_pages),
         seconds=round(reading.seconds, 3),
-        tokens_per_second=round(reading.tokens / max(reading.seconds, 1e-9), 1),
+        tokens_per_second=round(new / max(reading.seconds, 1e-9), 1),
         peak_rss_bytes=peak_rss_bytes(),
         state_bytes=stream.nbytes,
         kv_tokens_kept=stream.kv_tokens,
         kv_tokens_seen=stream.position,
+        tokens_resumed=reading.resumed,
     )

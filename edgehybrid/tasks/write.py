@@ -1,27 +1,33 @@
-"""A summary that a language model writes, once it has read the whole document."""
+"""What a language model reads of a document, and what it writes when it has read it whole.
+
+    markup of the template, "This is the document ...", page after page | what is asked, markup
+
+The left part is the same whatever is asked, so its state can be kept and asked again.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from edgehybrid.documents.document import Document
 from edgehybrid.documents.opening import PageSource
-from edgehybrid.errors import NoText
-from edgehybrid.memory import peak_rss_bytes
 from edgehybrid.runtime.chat import end_tokens
 from edgehybrid.runtime.parts import Markup, Message, Part, Text
 from edgehybrid.runtime.prompt import PromptEncoder
 from edgehybrid.runtime.template import ChatTemplate, adds_bos, special_tokens
-from edgehybrid.tasks.reading import Progress, Reading, counted
+from edgehybrid.tasks.reading import Reading, Tell, Teller, counted
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
+    from edgehybrid.tasks.feeding import Feeder
 
-#: Without a wish, a summary has at most so many tokens.
+#: Without a wish, an answer has at most so many tokens.
 MAX_TOKENS = 1024
 
 
@@ -42,87 +48,79 @@ class Writing:
     show: Callable[[str], None] | None = None
 
 
-def read_and_write(
+class Prompt:
+    """The parts of a prompt before and after the document, as a model's template has them."""
+
+    def __init__(self, model: Model) -> None:
+        self.encoder = PromptEncoder(model.tokenizer)
+        template = ChatTemplate.of(model.bundle)
+        self.stops = end_tokens(model, template, self.encoder)
+        self._before, self._after = _around(model, template)
+
+    def before(self, name: str) -> list[int]:
+        """Tokens before the first page of a document of that name."""
+        parts = [*self._before, Text(f"This is the document {name}, page by page.\n\n")]
+        return list(chain.from_iterable(self.encoder.encode(parts)))
+
+    def page(self, number: int, text: str) -> list[int]:
+        """Tokens of a page."""
+        parts = [Text(f"[page {number}]\n{text}\n\n")]
+        return list(chain.from_iterable(self.encoder.encode(parts, first=False)))
+
+    def after(self, task: str) -> list[int]:
+        """Tokens after the last page, which ask for `task`."""
+        parts = [Text(task), *self._after]
+        return list(chain.from_iterable(self.encoder.encode(parts, first=False)))
+
+
+def _around(model: Model, template: ChatTemplate | None) -> tuple[list[Part], list[Part]]:
+    if template is None:
+        begin = (
+            [Markup(special_tokens(model.bundle)["bos_token"])] if adds_bos(model.bundle) else []
+        )
+        return [*begin], [Text("\n\nAnswer:\n")]
+    parts = template.render([Message("user", "document")], thinking=False)
+    at = next(i for i, part in enumerate(parts) if isinstance(part, Text))
+    return list(parts[:at]), list(parts[at + 1 :])
+
+
+def read_pages(
     source: PageSource | Document,
-    model: Model,
-    stream: Stream,
-    task: Callable[[int], str],
-    writing: Writing,
-    progress: Callable[[Progress], None] | None,
-) -> tuple[Reading, str, int]:
-    """Feed all pages of `source` to `stream`, page by page, and write what `task` asks for.
+    feeder: Feeder,
+    prompt: Prompt,
+    reading: Reading,
+    progress: Tell | None,
+) -> None:
+    """Feed all pages of `source`, in order, a page at a time, and fill `reading`.
 
-    Args:
-        source: the document.
-        model: a language model.
-        stream: a new stream of it.
-        task: what to ask after a document of so many words.
-        writing: how to write.
-        progress: called after each feed.
-
-    Returns:
-        What was read, the text, and of how many tokens it is.
+    Raises:
+        Cancelled: `progress` returned False; `reading` holds what was read.
     """
-    template, encoder = ChatTemplate.of(model.bundle), PromptEncoder(model.tokenizer)
-    stops = end_tokens(model, template, encoder)
-    reading, began = Reading(), time.monotonic()
-    total = len(source.pages) if isinstance(source, Document) else source.page_count
-    for ids in encoder.encode(_prompt(model, template, source, reading, task)):
-        stream.feed(ids)
-        reading.tokens += len(ids)
-        reading.seconds = time.monotonic() - began
-        if progress:
-            progress(
-                Progress(reading.pages, total, reading.tokens, reading.seconds, peak_rss_bytes())
-            )
-    text = _write(stream, writing, stops)
-    return reading, text, stream.position - reading.tokens
+    teller = Teller(source, reading, progress)
+    begun = False
+    try:
+        for number, text in _pages(source, reading):
+            ids = [] if begun else prompt.before(source.name)
+            ids, begun = ids + prompt.page(number, text), True
+            feeder.feed(np.array(ids, np.int32), number)
+            teller.tell(len(ids))
+    finally:
+        if not feeder.stream.is_broken:
+            feeder.finish()
+            reading.resumed = feeder.resumed
 
 
-def _write(stream: Stream, writing: Writing, stops: list[int]) -> str:
+def write(stream: Stream, prompt: Prompt, task: str, writing: Writing) -> str:
+    """Read what is asked and write; `stream` goes on after the document."""
+    stream.feed(prompt.after(task))
     pieces = []
     for piece in stream.generate(
-        writing.max_tokens, temperature=writing.temperature, seed=writing.seed, stop=stops
+        writing.max_tokens, temperature=writing.temperature, seed=writing.seed, stop=prompt.stops
     ):
         pieces.append(piece)
         if writing.show:
             writing.show(piece)
     return "".join(pieces)
-
-
-def _prompt(
-    model: Model,
-    template: ChatTemplate | None,
-    source: PageSource | Document,
-    reading: Reading,
-    task: Callable[[int], str],
-) -> Iterator[Part]:
-    """The parts of the prompt; the document's come while it is being read."""
-    if template is None:
-        tokens = special_tokens(model.bundle)
-        if adds_bos(model.bundle):
-            yield Markup(tokens["bos_token"])
-        yield from _content(source, reading, task)
-        yield Text("\n\nSummary:\n")
-        return
-    for part in template.render([Message("user", "document")], thinking=False):
-        if isinstance(part, Text):
-            yield from _content(source, reading, task)
-        else:
-            yield part
-
-
-def _content(
-    source: PageSource | Document, reading: Reading, task: Callable[[int], str]
-) -> Iterator[Text]:
-    yield Text(f"This is the document {source.name}, page by page.\n\n")
-    some = False
-    for number, text in _pages(source, reading):
-        some = True
-        yield Text(f"[page {number}]\n{text}\n\n")
-    if not some:
-        raise NoText(f"{source.name}: no text on any of {reading.pages} pages")
-    yield Text(task(reading.words))
 
 
 def _pages(source: PageSource | Document, reading: Reading) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,12 @@
+"""x"""
+
+from __future__ import annotations
+
+
+class Answer: ...
+
+
+class Question: ...
+
+
+def answer(a, b): ...
