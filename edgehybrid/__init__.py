@@ -19,36 +19,51 @@ if TYPE_CHECKING:
     from edgehybrid.runtime.chat import Chat
     from edgehybrid.runtime.model import Model, load
     from edgehybrid.runtime.stream import Stream
+    from edgehybrid.tasks.ask import Answer, Passage, ask
+    from edgehybrid.tasks.keeping import Keep
+    from edgehybrid.tasks.read import ReadDocument, read
     from edgehybrid.tasks.summarize import Point, Progress, Summary, summarize
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
     "Chat",
     "Document",
     "EdgehybridError",
+    "Keep",
     "Model",
+    "Passage",
     "Point",
     "Progress",
+    "ReadDocument",
     "Stream",
     "Summary",
     "__version__",
+    "ask",
     "load",
     "open_document",
+    "read",
     "summarize",
 ]
 
 _HOMES = {
+    "Answer": "edgehybrid.tasks.ask",
     "Chat": "edgehybrid.runtime.chat",
     "Document": "edgehybrid.documents",
     "EdgehybridError": "edgehybrid.errors",
+    "Keep": "edgehybrid.tasks.keeping",
     "Model": "edgehybrid.runtime.model",
+    "Passage": "edgehybrid.tasks.ask",
     "Point": "edgehybrid.tasks.summarize",
     "Progress": "edgehybrid.tasks.summarize",
+    "ReadDocument": "edgehybrid.tasks.read",
     "Stream": "edgehybrid.runtime.stream",
     "Summary": "edgehybrid.tasks.summarize",
+    "ask": "edgehybrid.tasks.ask",
     "load": "edgehybrid.runtime.model",
     "open_document": "edgehybrid.documents",
+    "read": "edgehybrid.tasks.read",
     "summarize": "edgehybrid.tasks.summarize",
 }
 

@@ -1,4 +1,4 @@
-"""States that were saved, forked or taken back go on bit for bit; files that are not right do not."""
+"""States that were saved, forked or taken back go on bit for bit; damaged files do not."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_prompts_after_one_prefix(granite: edgehybrid.Model) -> None:
 
 def test_rewinding_mends_and_says_where_it_can_go(granite: edgehybrid.Model) -> None:
     stream = read(granite, 30)
-    with pytest.raises(RequestError, match="no checkpoint at position 3; .* none"):
+    with pytest.raises(RequestError, match=r"no checkpoint at position 3; .* none"):
         stream.rewind(3)
     stream.checkpoint()
     stream._broken = True  # as an interrupt in the middle of a feed leaves it
@@ -181,7 +181,7 @@ def test_other_bundles_and_versions_are_refused(
 ) -> None:
     path = tmp_path / "state"
     read(granite, 20).save(path)
-    with pytest.raises(StateOfAnotherBundle, match="is a state of .*, not of"):
+    with pytest.raises(StateOfAnotherBundle, match=r"is a state of .*, not of"):
         reader.resume(path)
     with pytest.raises(StateNotFound, match="cannot read"):
         granite.resume(tmp_path / "missing")

@@ -196,6 +196,10 @@ class Plan:
         _run(self.program, self._planner, ids, position, logits)
         self._planner.saw(len(ids))
 
+    def attended(self) -> list[tuple[Array, RoutedCache]]:
+        """See `Planner.attended`."""
+        return self._planner.attended()
+
     def logits(self, count: int) -> Array:
         """(count, vocab) of what the last run made, count at most HEAD_ROWS; a view."""
         return _logits(self._engine, self._engine.desk, count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,16 @@ ACTS = {"silu": 2, "gelu_tanh": 3, "relu2": 4}
 GATES = {"silu": 0, "sigmoid": 1, "gelu_tanh": 2, "identity": 3}
 
 
+class _Attending(NamedTuple):
+    """Steps of an attention layer, and what they read and write."""
+
+    steps: list[int]
+    state: RoutedCache | FullCache
+    mixer: Attention
+    kept: RoutedCache
+    weights: Array
+
+
 class Planner:
     """Adds steps; `h` is the residual stream after the last of them.
 
@@ -47,9 +57,7 @@ class Planner:
         self.rows, self.head_rows, self.head_from = Variable(), Variable(), Variable()
         self.h = desk.residuals[0]
         self._angles: dict[int, tuple[Array, float, Array, Array]] = {}
-        self._attentions: list[
-            tuple[list[int], RoutedCache | FullCache, Attention, RoutedCache]
-        ] = []
+        self._attentions: list[_Attending] = []
 
     def embed(self, engine: Engine) -> None:
         table, zero = engine.table, engine.table_zero
@@ -237,9 +245,15 @@ class Planner:
             self._angles[key] = (inv_freq, factor, cos, sin)
         return self._angles[key][2:]
 
-    def attend(self, steps: list[int], state: RoutedCache | FullCache, mixer: Attention) -> None:
-        """Take note of steps that read and write a cache of tokens."""
-        self._attentions.append((steps, state, mixer, state.slots_for(1)))
+    def attend(
+        self,
+        steps: list[int],
+        state: RoutedCache | FullCache,
+        mixer: Attention,
+        words: list[Any],
+    ) -> None:
+        """Take note of steps that read and write a cache of tokens, with `cache_words`."""
+        self._attentions.append(_Attending(steps, state, mixer, state.slots_for(1), words[0]))
 
     def turn(self, position: int, count: int) -> None:
         """Angles of the next `count` positions."""
@@ -251,19 +265,26 @@ class Planner:
 
     def grow(self, count: int) -> None:
         """Make room for `count` more tokens where caches keep all."""
-        for i, (steps, state, mixer, kept) in enumerate(self._attentions):
+        for i, (steps, state, mixer, kept, _) in enumerate(self._attentions):
             longer = state.slots_for(count)
             if longer is not kept:
                 words = cache_words(longer, mixer)
                 for program, step in zip((self.program, self.again), steps, strict=False):
                     if program is not None:
                         program.replace(step, _OF_CACHE, *words)
-                self._attentions[i] = (steps, state, mixer, longer)
+                self._attentions[i] = _Attending(steps, state, mixer, longer, words[0])
 
     @property
     def caches(self) -> list[RoutedCache | FullCache]:
         """Of the attention layers."""
-        return [state for _, state, *_ in self._attentions]
+        return [layer.state for layer in self._attentions]
+
+    def attended(self) -> list[tuple[Array, RoutedCache]]:
+        """Per attention layer, exponentials (Hk, 4, slots) of the token read last, and the cache.
+
+        The rows are those of the last queries of each head; those that it has not got stay zero.
+        """
+        return [(layer.weights, layer.kept) for layer in self._attentions]
 
     def saw(self, count: int) -> None:
         """Tell caches that so many tokens were read."""

@@ -164,7 +164,8 @@ def attention(
     attention_kernel.check(q, k, v, score, state, y, None)
     cut = [Rows(part, p.rows) for part in (q, k, v, score, y)]
     words = cache_words(state.slots_for(1), mixer)
-    p.attend(p.stateful("attention_task", *cut, *words, units=mixer.kv_heads), state, mixer)
+    steps = p.stateful("attention_task", *cut, *words, units=mixer.kv_heads)
+    p.attend(steps, state, mixer, words)
     if mixer.gated:
         p.gate(y, projected[:, total:], y, "sigmoid")
 
@@ -198,7 +199,7 @@ def _router(p: Planner, x: Array, router: Fields, score: Array) -> None:
 
 def cache_words(kept: RoutedCache, mixer: Attention) -> list[Any]:
     """Arguments of attention_task from the logits on."""
-    logits = np.empty((mixer.kv_heads, 4, padded_slots(kept.slots)), np.float32)
+    logits = np.zeros((mixer.kv_heads, 4, padded_slots(kept.slots)), np.float32)
     return [
         *(logits, float(mixer.scale), 0.0, kept.keys, kept.values, kept.bias, kept.score),
         *(kept.position, kept.heap, kept.n_routed, kept.seen, kept.sinks, kept.window),

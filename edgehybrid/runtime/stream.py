@@ -19,6 +19,7 @@ from edgehybrid.runtime.lookup import History
 from edgehybrid.runtime.remembered import Remembered
 from edgehybrid.runtime.sampling import Sampling
 from edgehybrid.runtime.state import Cache, kept_tokens
+from edgehybrid.runtime.watching import Attended, attended
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.engine import Engine, Plan, Trial
@@ -43,11 +44,14 @@ class Stream:
     Attributes:
         kind: the budget and the type of the states.
         document: what was read, for those who resume it: any JSON object, or None.
+        watcher: called after each feed, while the model is locked, with what the last token has
+            attended to in each attention layer; see `edgehybrid.runtime.watching`.
     """
 
     def __init__(self, model: Model, memory: Remembered, kind: Kind) -> None:
         self._model, self._memory, self.kind = model, memory, kind
         self.document: dict[str, Any] | None = None
+        self.watcher: Callable[[list[Attended]], None] | None = None
         self._broken = False
         self._plans: dict[Engine, Plan] = {}
         self._trial: Trial | None = None
@@ -249,6 +253,9 @@ class Stream:
             if self._model.writes and len(tokens):
                 self._memory.took(tokens, emitted[-1][-1])  # before another stream runs
             self._memory.position += len(tokens)
+            if self.watcher is not None and len(tokens):
+                plan = None if engine is None else self._plans[engine]
+                self.watcher(attended(self._model, self._memory, plan))
         self._broken = False
         if self._memory.text is not None and not all_logits:
             return self._memory.text.logits.copy()

@@ -110,12 +110,18 @@ def read_pages(
             reading.resumed = feeder.resumed
 
 
-def write(stream: Stream, prompt: Prompt, task: str, writing: Writing) -> str:
+def write(
+    stream: Stream, prompt: Prompt, task: str, writing: Writing, *, lookup: bool = True
+) -> str:
     """Read what is asked and write; `stream` goes on after the document."""
     stream.feed(prompt.after(task))
     pieces = []
     for piece in stream.generate(
-        writing.max_tokens, temperature=writing.temperature, seed=writing.seed, stop=prompt.stops
+        writing.max_tokens,
+        temperature=writing.temperature,
+        seed=writing.seed,
+        stop=prompt.stops,
+        lookup=lookup,
     ):
         pieces.append(piece)
         if writing.show:
@@ -151,4 +157,13 @@ def ask_for(words: int, points: int | None) -> str:
         f"Summarize this document as {items}, of about {words} words in all, each on a line that "
         'begins with "- " and ends with the page that it comes from, like this: [p. 3] '
         "Say only what the document says."
+    )
+
+
+def ask_about(question: str) -> str:
+    """The request for an answer."""
+    return (
+        "Answer the question from this document alone, in a few sentences, and cite the page of "
+        "each statement, like this: [p. 3] If the document does not say, say that it does not.\n\n"
+        f"Question: {question}"
     )
