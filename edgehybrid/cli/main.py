@@ -13,10 +13,13 @@ from typing import Annotated, ParamSpec
 import typer
 
 import edgehybrid
+from edgehybrid.cli import cache
+from edgehybrid.cli.ask import ask
 from edgehybrid.cli.bench import bench
 from edgehybrid.cli.chat import chat
 from edgehybrid.cli.generate import generate
 from edgehybrid.cli.inspect import inspect
+from edgehybrid.cli.read import read
 from edgehybrid.cli.summarize import summarize
 from edgehybrid.errors import EdgehybridError
 
@@ -36,8 +39,12 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in (summarize, chat, generate, inspect, bench):
+    for command in (summarize, read, ask, chat, generate, inspect, bench):
         app.command()(_guarded(command))
+    kept = typer.Typer(no_args_is_help=True, help="Show or delete the readings that are kept.")
+    for name, action in cache.COMMANDS.items():
+        kept.command(name)(_guarded(action))
+    app.add_typer(kept, name="cache")
     for entry in sorted(entry_points(group="edgehybrid.commands"), key=lambda e: e.name):
         app.command(entry.name)(_guarded(entry.load()))
     return app

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import enum
-import re
 import sys
-import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgehybrid.errors import RequestError
+from edgehybrid.cli.opening import keeping, page_range, source, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from edgehybrid.documents import Document
     from edgehybrid.tasks.summarize import Stats, Summary
 
 
@@ -39,6 +34,13 @@ def summarize(
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,
     budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the reading, and go on from one that is kept.")
+    ] = False,
+    checkpoint_bytes: Annotated[str, typer.Option(help="All states take at most this.")] = "64M",
+    state: Annotated[str, typer.Option(help="float16 halves states, and is not exact.")] = (
+        "float32"
+    ),
     max_tokens: Annotated[int | None, typer.Option(help="Write at most so many tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the same text again.")] = None,
@@ -46,7 +48,8 @@ def summarize(
     """Print the most important sentences of FILE, verbatim, each with its page.
 
     With a language model as --model, print what it writes after reading all of FILE. The last
-    three options are for this.
+    three options are for this. With --resume, a reading that was broken off goes on where it was,
+    and one that was finished is not repeated.
 
     Examples:
 
@@ -61,17 +64,19 @@ def summarize(
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.summarize import summarize as run
 
-    with _source(file) as source, ExitStack() as bar:
+    keep = keeping(checkpoint_bytes, state)
+    with source(file, "summarize") as opened, ExitStack() as bar:
         printer = _Printer(_heading(file, format), bar)
         summary = run(
-            source,
+            opened,
             words=words,
             points=points,
-            pages=_page_range(pages),
+            pages=page_range(pages),
             password=password,
             damaged=damaged,
             model=model,
             budget=budget,
+            keep=keep if resume else False,
             progress=bar.enter_context(progress_bar()),
             max_tokens=max_tokens,
             temperature=temperature,
@@ -79,7 +84,8 @@ def summarize(
             show=None if format is Format.json else printer.show,
         )
     typer.echo("" if printer.began else render(summary, format))
-    _warn(summary)
+    stats = summary.stats
+    warn(stats.pages, stats.pages_without_text, stats.unreadable_pages)
     if summary.written is not None:
         _tell_tokens(summary.stats, max_tokens)
 
@@ -148,54 +154,9 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "kv_tokens_kept": stats.kv_tokens_kept,
             "kv_tokens_seen": stats.kv_tokens_seen,
             "tokens_written": stats.tokens_written,
+            "tokens_resumed": stats.tokens_resumed,
         },
     }
-
-
-def _page_range(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text.strip())
-    if not match:
-        raise RequestError(f"--pages {text!r} is not a page or a range such as 3-17")
-    first = int(match[1])
-    return first, int(match[2] or first)
-
-
-@contextmanager
-def _source(file: str) -> Iterator[str | Document]:
-    """The path, or what standard input holds: a PDF goes through a temporary file."""
-    if file != "-":
-        yield file
-        return
-    data = sys.stdin.buffer.read()
-    if b"%PDF-" in data[:1024]:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "stdin.pdf"
-            path.write_bytes(data)
-            yield str(path)
-        return
-    from edgehybrid.documents.document import Document
-    from edgehybrid.documents.opening import decode
-    from edgehybrid.errors import EmptyFile
-
-    if not data.strip():
-        raise EmptyFile("standard input is empty; pipe a document into `edgehybrid summarize -`")
-    yield Document.from_text(decode(data, "standard input"), name="standard input")
-
-
-def _warn(summary: Summary) -> None:
-    """Say on stderr what could not be read: nothing is left out silently."""
-    stats = summary.stats
-    for numbers, what in (
-        (stats.pages_without_text, "have no text (scanned?) and were not read"),
-        (stats.unreadable_pages, "could not be parsed and were not read"),
-    ):
-        if numbers:
-            shown = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
-            typer.echo(
-                f"edgehybrid: {len(numbers)} of {stats.pages} pages {what}: {shown}", err=True
-            )
 
 
 def _tell_tokens(stats: Stats, max_tokens: int | None) -> None:

@@ -1,0 +1,95 @@
+"""What commands that open a document have in common."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from edgehybrid.errors import RequestError
+
+if TYPE_CHECKING:
+    from edgehybrid.documents import Document
+    from edgehybrid.tasks.keeping import Keep
+
+#: So many page numbers are named in a warning.
+NAMED = 10
+
+
+def page_range(text: str | None) -> tuple[int, int] | None:
+    """What `--pages` says.
+
+    Raises:
+        RequestError: it is no range.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text.strip())
+    if not match:
+        raise RequestError(f"--pages {text!r} is not a page or a range such as 3-17")
+    first = int(match[1])
+    return first, int(match[2] or first)
+
+
+def byte_count(text: str) -> int:
+    """What `--checkpoint-bytes` says: `64M` is 64 * 1024 * 1024.
+
+    Raises:
+        RequestError: it is no size.
+    """
+    match = re.fullmatch(r"(\d{1,15})([KMG]?)B?", text.strip().upper())
+    if not match:
+        raise RequestError(f"--checkpoint-bytes {text!r} is not a size such as 500K, 64M or 2G")
+    return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
+
+
+def keeping(checkpoint_bytes: str, state: str) -> Keep:
+    """How a reading is kept.
+
+    Raises:
+        RequestError: an option is out of range.
+    """
+    from edgehybrid.tasks.keeping import Keep
+
+    keep = Keep(byte_count(checkpoint_bytes), state)
+    keep.check()
+    return keep
+
+
+@contextmanager
+def source(file: str, command: str) -> Iterator[str | Document]:
+    """The path, or what standard input holds: a PDF goes through a temporary file."""
+    if file != "-":
+        yield file
+        return
+    data = sys.stdin.buffer.read()
+    if b"%PDF-" in data[:1024]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "stdin.pdf"
+            path.write_bytes(data)
+            yield str(path)
+        return
+    from edgehybrid.documents.document import Document
+    from edgehybrid.documents.opening import decode
+    from edgehybrid.errors import EmptyFile
+
+    if not data.strip():
+        raise EmptyFile(f"standard input is empty; pipe a document into `edgehybrid {command} -`")
+    yield Document.from_text(decode(data, "standard input"), name="standard input")
+
+
+def warn(pages: int, without_text: tuple[int, ...], unreadable: tuple[int, ...]) -> None:
+    """Say on stderr what could not be read: nothing is left out silently."""
+    for numbers, what in (
+        (without_text, "have no text (scanned?) and were not read"),
+        (unreadable, "could not be parsed and were not read"),
+    ):
+        if numbers:
+            shown = ", ".join(map(str, numbers[:NAMED])) + (", …" if len(numbers) > NAMED else "")
+            typer.echo(f"edgehybrid: {len(numbers)} of {pages} pages {what}: {shown}", err=True)
