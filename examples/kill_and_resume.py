@@ -41,19 +41,17 @@ def main() -> int:
         kept, seconds = run([*command, "--resume"], cache)
     if kept != unbroken:
         sys.exit("a reading that is kept gives another summary than one that is not")
-    done = args.log.read_text().splitlines() if args.log.exists() else []
-    draw = random.Random(args.seed)
-    instants = [draw.uniform(0, seconds) for _ in range(args.times)]
-    for i, instant in enumerate(instants[len(done) :], len(done) + 1):
-        row = once([*command, "--resume"], instant, unbroken)
+    rows = [json.loads(line) for line in args.log.open()] if args.log.exists() else []
+    draw = random.Random(args.seed + len(rows))
+    while sum(row["killed"] for row in rows) < args.times:  # those that came too late do not count
+        rows.append(once([*command, "--resume"], draw.uniform(0, seconds), unbroken))
         with args.log.open("a") as log:
-            log.write(json.dumps(row) + "\n")
-        print(f"{i}/{args.times}", json.dumps(row), flush=True)
-    rows = [json.loads(line) for line in args.log.read_text().splitlines()]
+            log.write(json.dumps(rows[-1]) + "\n")
+        print(len(rows), json.dumps(rows[-1]), flush=True)
     print(
-        f"{len(rows)} kills ({sum(r['killed'] for r in rows)} before the end, "
-        f"{sum(r['checkpoints'] > 0 for r in rows)} after a checkpoint): "
-        f"{sum(r['same'] for r in rows)} outputs the same, {sum(r['left'] for r in rows)} files left"
+        f"{sum(r['killed'] for r in rows)} kills, {sum(r['checkpoints'] > 0 for r in rows)} of "
+        f"{len(rows)} runs with a checkpoint to go on from: {sum(r['same'] for r in rows)} outputs "
+        f"the same, {sum(r['left'] for r in rows)} files left"
     )
     return int(not all(r["same"] and not r["left"] for r in rows))
 
@@ -80,7 +78,7 @@ def once(command: list[str], instant: float, unbroken: bytes) -> dict[str, float
         checkpoints = len(list(Path(cache).rglob("*.state")))
         printed, seconds = run(command, cache)
         left = sum(is_unfinished(path.name) for path in Path(cache).rglob("*"))
-        left += len([path for path in Path(cache).rglob(".gone-*")])
+        left += len(list(Path(cache).rglob(".gone-*")))
     return {
         "instant": round(instant, 3),
         "killed": killed,

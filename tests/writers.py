@@ -18,6 +18,7 @@ def write_bundle(
     template: str | None = "granite",
     family: str = "granitemoehybrid",
     truncate: int | None = None,
+    weights: str = "float32",
 ) -> Path:
     """Export a random model of `family` with a template of this name."""
     model = random_model(family, vocab_size=VOCABULARY, eos_token_id=None)
@@ -30,5 +31,5 @@ def write_bundle(
     (source / "tokenizer_config.json").write_text(json.dumps(settings))
     if template is not None:
         (source / "chat_template.jinja").write_text(TEMPLATES[template])
-    export(source, folder / "bundle", weights="float32")
+    export(source, folder / "bundle", weights=weights)
     return folder / "bundle"
