@@ -57,7 +57,7 @@ Tensors = dict[str, NDArray[Any]]
 
 def save(stream: Stream, path: str | os.PathLike[str], *, half: bool) -> int:
     """Write the state of `stream`; see `Stream.save`."""
-    tensors = {name: np.ascontiguousarray(a) for name, a in stream.tensors().items()}
+    tensors = {name: _packed(array) for name, array in stream.tensors().items()}
     if half:
         tensors = _halved(tensors)
     bundle = stream.model.bundle
@@ -192,17 +192,25 @@ def _halved(tensors: Tensors) -> Tensors:
     return made
 
 
+def _packed(array: NDArray[Any]) -> NDArray[Any]:
+    """As it is written: truths are bits."""
+    return np.packbits(array) if array.dtype == np.bool_ else np.ascontiguousarray(array)
+
+
 def _like(own: Mapping[str, NDArray[Any]], tensors: Tensors) -> Tensors:
-    """`tensors`, back in single precision where a stream has it; those it does not know stay out.
+    """`tensors` with the types that those of a stream have: bits unpacked, halves made whole.
 
     Raises:
         KernelError: there are others than a stream has.
     """
     if unknown := sorted(tensors.keys() ^ own.keys()):
         raise KernelError(f"{unknown[0]} is missing, or too much")
-    return {
-        name: array.astype(np.float32)
-        if array.dtype == np.float16 and own[name].dtype == np.float32
-        else array
-        for name, array in tensors.items()
-    }
+    return {name: _unpacked(own[name], array) for name, array in tensors.items()}
+
+
+def _unpacked(own: NDArray[Any], array: NDArray[Any]) -> NDArray[Any]:
+    if own.dtype == np.bool_ and array.dtype == np.uint8 and 8 * array.size >= own.size:
+        return np.unpackbits(array, count=own.size).astype(np.bool_)
+    if own.dtype == np.float32 and array.dtype == np.float16:
+        return array.astype(np.float32)
+    return array
