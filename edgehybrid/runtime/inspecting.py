@@ -6,6 +6,7 @@ from typing import Any
 
 from edgehybrid.bundle import Bundle
 from edgehybrid.runtime.mixers import Attention, Mixer, Parallel, load_mixers
+from edgehybrid.runtime.sizes import as_damaged, check_sizes
 from edgehybrid.runtime.state import FullCache
 
 BYTES_OF_A_FLOAT = 4
@@ -17,7 +18,13 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     Raises:
         BundleDamaged: the manifest does not describe the mixers' weights.
     """
-    manifest, mixers = bundle.manifest, load_mixers(bundle)
+    with as_damaged(bundle):
+        check_sizes(bundle)
+        return _described(bundle, load_mixers(bundle))
+
+
+def _described(bundle: Bundle, mixers: list[Mixer]) -> dict[str, Any]:
+    manifest = bundle.manifest
     return {
         "name": bundle.name,
         "family": manifest["family"],
