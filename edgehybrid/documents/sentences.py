@@ -14,6 +14,9 @@ MIN_WORDS, MAX_WORDS = 4, 120
 #: Below this share of letters a "sentence" is a formula, a table row or a line of code.
 MIN_LETTERS = 0.62
 
+#: Characters that are divided at a time; a longer sentence is cut.
+WINDOW = 1 << 14
+
 _ENDS = re.compile(r"[.!?…。！？;][\"'”’)\]]*$")
 _SPACES = re.compile(r"\s+")
 
@@ -71,4 +74,10 @@ def _split_joined(parts: list[tuple[int, Block]], language: str) -> Iterator[Sen
 def _pieces(text: str, kind: str, language: str) -> list[str]:
     if kind == "heading":
         return [text]
-    return list(sentencex.segment(language, text))
+    pieces: list[str] = []
+    while len(text) > WINDOW:  # its time is quadratic in quotes and brackets that nobody closes
+        whole = list(sentencex.segment(language, text[:WINDOW]))
+        whole = whole[:-1] or whole
+        pieces += whole
+        text = text[sum(map(len, whole)) :]
+    return pieces + list(sentencex.segment(language, text))
