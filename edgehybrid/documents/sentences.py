@@ -18,6 +18,8 @@ MIN_LETTERS = 0.62
 WINDOW = 1 << 14
 
 _ENDS = re.compile(r"[.!?…。！？;][\"'”’)\]]*$")
+_PLAINLY = re.compile(r"[^.!?]*[.!?]+\s*|[^.!?]+")
+_WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _SPACES = re.compile(r"\s+")
 
 
@@ -74,10 +76,20 @@ def _split_joined(parts: list[tuple[int, Block]], language: str) -> Iterator[Sen
 def _pieces(text: str, kind: str, language: str) -> list[str]:
     if kind == "heading":
         return [text]
+    text = _WIDE_SPACE.sub(" ", text)  # sentencex takes "D\xa0." apart inside the space, and panics
     pieces: list[str] = []
     while len(text) > WINDOW:  # its time is quadratic in quotes and brackets that nobody closes
-        whole = list(sentencex.segment(language, text[:WINDOW]))
+        whole = _segment(text[:WINDOW], language)
         whole = whole[:-1] or whole
         pieces += whole
         text = text[sum(map(len, whole)) :]
-    return pieces + list(sentencex.segment(language, text))
+    return pieces + _segment(text, language)
+
+
+def _segment(text: str, language: str) -> list[str]:
+    try:
+        return list(sentencex.segment(language, text))
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException:  # a panic of Rust, which is no Exception: a plainer rule will do
+        return _PLAINLY.findall(text)

@@ -38,7 +38,7 @@ class Segment:
         self._path = path
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it says in its exceptions is enough
         options.enable_mem_pattern = False  # a pattern is kept for every length ever seen
         options.add_session_config_entry("session.use_env_allocators", "1")
         try:

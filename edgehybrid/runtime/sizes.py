@@ -66,7 +66,7 @@ def check_sizes(bundle: Bundle) -> None:
             f"the manifest's layers would keep {numbers:,} numbers, over {MAX_STATE:,}"
         )
     costs = manifest["model"]["step_costs"]
-    if len(costs) != len(layers) + 1 or not all(_is_number(c) and c >= 0 for c in costs):
+    if len(costs) != len(layers) + 1 or not all(is_number(c) and c >= 0 for c in costs):
         raise BundleDamaged(f"the manifest's step_costs are not {len(layers) + 1} numbers")
 
 
@@ -111,7 +111,7 @@ def _check_mixer(kind: str, layer: Mapping[str, Any]) -> int:
         if not (name in ("window", "budget") and layer[name] is None):
             sizes[name] = whole(layer, name, OPTIONAL[name], MAX_KEPT)
     for name in NUMBERS:
-        if not (layer.get(name) is None or _is_number(layer[name])):
+        if not (layer.get(name) is None or is_number(layer[name])):
             raise BundleDamaged(f"the manifest's {name} is {layer[name]!r:.40}, not a number")
     large, small = MULTIPLES.get(kind, (None, None))
     if large and small and sizes[large] % sizes[small]:
@@ -137,5 +137,6 @@ def _state(kind: str, s: Mapping[str, int]) -> int:
     return s["width"] * s.get("d_state", 1)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether JSON means a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -168,13 +168,15 @@ HOSTILE: list[Callable[[], bytes]] = [
 def test_pages_or_one_line(tmp_path: Path, make: Callable[[], bytes], damaged: bool) -> None:
     path = tmp_path / "hostile.pdf"
     path.write_bytes(make())
+    said = ""
     try:
         with read_pdf(path, damaged=damaged) as pages:
             assert sum(1 for _ in pages) == pages.last - pages.first + 1
     except DocumentError as error:
-        assert str(error).startswith("hostile.pdf: ")
-        assert "\n" not in str(error)
-        assert "bug" not in str(error)
+        said = str(error)
+    assert not said or said.startswith("hostile.pdf: ")
+    assert "\n" not in said
+    assert "bug" not in said
 
 
 def test_words_in_a_huge_box_are_read(tmp_path: Path) -> None:
