@@ -18,11 +18,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edgehybrid.errors import BundleDamaged, BundleNotFound, BundleTooNew
+from edgehybrid.jsons import JsonError, parse_json
 
 FORMAT = 1
 WRITING, WRITING_WEIGHTS = "writing.json", "writing.bin"
@@ -35,7 +41,12 @@ MANIFEST, WEIGHTS, DENSE, MIXERS, TOKENIZER, CHAT_TEMPLATE = (
     "chat_template.jinja",
 )
 DEFAULT = Path(__file__).parent / "bundles" / "reader"
-MAX_MANIFEST_BYTES = 1 << 20
+#: Real bundles: at most 23 KB of manifest, 170 files, 40 KB in a graph, 33 MB of tokenizer.
+MAX_MANIFEST_BYTES, MAX_FILES = 1 << 20, 1024
+MAX_WEIGHT_BYTES, MAX_OTHER_BYTES = 1 << 38, 1 << 27
+_OF_WEIGHTS = (".bin", ".safetensors")
+#: What steers terminals, or swaps the order of what is read there.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -78,16 +89,27 @@ def open_bundle(folder: Path | None = None) -> Bundle:
     return Bundle(folder, manifest)
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise BundleNotFound(f"no bundle in {path.parent}: {path.name} is missing")
-    if path.stat().st_size > MAX_MANIFEST_BYTES:
-        raise BundleDamaged(f"{path} is {path.stat().st_size} bytes, over {MAX_MANIFEST_BYTES}")
+def read_json(path: Path, max_bytes: int) -> Any:
+    """What a JSON file of a bundle says.
+
+    Raises:
+        BundleDamaged: it is too long, no plain file, or not JSON as `parse_json` reads it.
+    """
+    with _plain(path) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise BundleDamaged(f"{path} has over {max_bytes} bytes; export the bundle again")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        return parse_json(data)
+    except JsonError as error:
         raise BundleDamaged(f"{path} is not JSON ({error}); export the bundle again") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), int):
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not os.path.lexists(path):
+        raise BundleNotFound(f"no bundle in {path.parent}: {path.name} is missing")
+    manifest = read_json(path, MAX_MANIFEST_BYTES)
+    if not isinstance(manifest, dict) or type(manifest.get("format")) is not int:
         raise BundleDamaged(f"{path} has no format number; export the bundle again")
     if manifest["format"] > FORMAT:
         raise BundleTooNew(
@@ -100,28 +122,79 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise BundleDamaged(
             f"{path} lacks {', '.join(missing) or 'files'}; export the bundle again"
         )
+    if len(manifest["files"]) > MAX_FILES:
+        raise BundleDamaged(f"{path} lists {len(manifest['files'])} files, over {MAX_FILES}")
+    _check_printable(path, manifest)
     return manifest
+
+
+def _check_printable(path: Path, manifest: dict[str, Any]) -> None:
+    """What is shown to people must not steer their terminals; tokens of a prompt are not shown."""
+    shown = {name: value for name, value in manifest.items() if name != "prompt"}
+    for key, text in _strings(shown):
+        if _CONTROL.search(text):
+            raise BundleDamaged(f"{path} has control characters in {key!r}: {text[:80]!r}")
+
+
+def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """All strings in `value`, each after the name under which it stands."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield key, name
+            yield from _strings(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner, key)
 
 
 def _check_file(folder: Path, name: str, expected: Any) -> None:
     path = folder / name
-    if name != Path(name).name or name in ("", ".", "..") or path.is_symlink():
+    if name != Path(name).name or name in ("", ".", ".."):
         raise BundleDamaged(f"{folder / MANIFEST} lists {name!r}, which is not a plain file in it")
-    if not path.is_file():
-        raise BundleDamaged(f"{path} is missing; export or install the bundle again")
-    if not isinstance(expected, dict) or not {"bytes", "sha256"} <= expected.keys():
-        raise BundleDamaged(f"{folder / MANIFEST} gives no size and hash for {name!r}")
-    size = path.stat().st_size
-    if size != expected["bytes"]:
-        raise BundleDamaged(f"{path} has {size} bytes, its manifest says {expected['bytes']}")
-    digest = _sha256(path)
+    size = _expected_size(folder, name, expected)
+    with _plain(path) as file:
+        found = os.fstat(file.fileno()).st_size
+        if found != size:
+            raise BundleDamaged(f"{path} has {found} bytes, its manifest says {size}")
+        digest = _sha256(file)
     if digest != expected["sha256"]:
         raise BundleDamaged(f"{path} is altered: sha256 {digest[:12]}…, not the manifest's")
 
 
-def _sha256(path: Path) -> str:
+def _expected_size(folder: Path, name: str, expected: Any) -> int:
+    if not isinstance(expected, dict) or not {"bytes", "sha256"} <= expected.keys():
+        raise BundleDamaged(f"{folder / MANIFEST} gives no size and hash for {name!r}")
+    size = expected["bytes"]
+    largest = MAX_WEIGHT_BYTES if name.endswith(_OF_WEIGHTS) else MAX_OTHER_BYTES
+    if type(size) is not int or not 0 <= size <= largest:
+        raise BundleDamaged(
+            f"{folder / MANIFEST} gives {name!r} {size!r} bytes, which is not in 0..{largest}"
+        )
+    return size
+
+
+@contextmanager
+def _plain(path: Path) -> Iterator[IO[bytes]]:
+    """The file, open to read: a link could lead anywhere, and a pipe or device could never end."""
+    flags = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+    try:
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a link" if stat.S_ISLNK(mode) else "a folder, pipe or device"
+            raise BundleDamaged(f"{path} is {what}, not a plain file: put a copy of the file there")
+        file = os.fdopen(os.open(path, os.O_RDONLY | flags), "rb")
+    except FileNotFoundError:
+        raise BundleDamaged(f"{path} is missing; export or install the bundle again") from None
+    except (OSError, ValueError) as error:
+        raise BundleDamaged(f"{path} cannot be read: {error}") from error
+    with file:
+        yield file
+
+
+def _sha256(file: IO[bytes]) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    while block := file.read(1 << 20):
+        digest.update(block)
     return digest.hexdigest()

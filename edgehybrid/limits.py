@@ -16,6 +16,12 @@ def limit_processor(seconds: int) -> None:
     _limit("RLIMIT_CPU", seconds)
 
 
+def limit_files(count: int) -> None:
+    """Let at most `count` files be open, and let none be written."""
+    _limit("RLIMIT_NOFILE", count)
+    _limit("RLIMIT_FSIZE", 0)
+
+
 def _limit(what: str, value: int) -> None:
     if sys.platform == "win32":
         return

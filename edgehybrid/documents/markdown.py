@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from edgehybrid.documents.document import Block, PageText
-from edgehybrid.documents.text import clean, in_section, section_after
+from edgehybrid.documents.text import clean, cut, in_section, section_after
 
 
 def pages_of_markdown(text: str) -> Iterator[PageText]:
@@ -18,7 +18,7 @@ def pages_of_markdown(text: str) -> Iterator[PageText]:
         blocks = []
         for block in _blocks(_without_front_matter(page) if number == 1 else page):
             section = section_after(section, block)
-            blocks.append(in_section(block, section))
+            blocks += [in_section(block._replace(text=piece), section) for piece in cut(block.text)]
         yield PageText(number, tuple(blocks))
 
 

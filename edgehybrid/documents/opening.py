@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from edgehybrid.documents.document import Document, PageText
+from edgehybrid.documents.isolated.order import Kind, Order
+from edgehybrid.documents.isolated.pages import Pages
+from edgehybrid.documents.plain import MAX_TEXT_BYTES, SNIFF_BYTES, decode, split
 from edgehybrid.errors import EmptyFile, NotFound, NotThisFormat, RequestError
 
 MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdown")
-#: Text is read whole: a larger file is no document but data.
-MAX_TEXT_BYTES = 256 << 20
-_SNIFF_BYTES = 4096
+#: Files of at most so many bytes are read in this process, which spares the start of another:
+#: whatever they hold, they take at most some 150 MB, and 5 s for text, 1 s for Markdown.
+HERE: dict[Kind, int] = {"text": 1 << 22, "markdown": 1 << 15}
+
+__all__ = ["PageSource", "decode", "open_document", "open_pages", "open_text"]
 
 
 @dataclass
@@ -75,66 +81,38 @@ def open_pages(
     if pages is not None and not 1 <= pages[0] <= pages[1]:
         raise RequestError(f"pages {pages[0]}-{pages[1]} is not a range from 1 upwards")
     file = Path(path)
-    head = _head(file)
+    head, size = _look_at(file)
     if b"%PDF-" in head[:1024] or file.suffix.lower() == ".pdf":
-        from edgehybrid.documents.pdf import read_pdf
-
-        source = read_pdf(file, password=password, pages=pages, damaged=damaged)
-        return PageSource(file.name, source, source.last - source.first + 1)
-    text = _decode(file)
-    return open_text(text, file.name, pages, markdown=file.suffix.lower() in MARKDOWN_SUFFIXES)
+        kind: Kind = "pdf"
+    else:
+        kind = "markdown" if file.suffix.lower() in MARKDOWN_SUFFIXES else "text"
+    if kind != "pdf" and size > MAX_TEXT_BYTES:
+        raise NotThisFormat(f"{file} has {size} bytes, over {MAX_TEXT_BYTES}: too large for a text")
+    order = Order(os.path.abspath(os.fspath(path)), password, pages, damaged, kind)
+    source = Pages(order, isolated=size > HERE.get(kind, -1))
+    return PageSource(order.name, source, source.last - source.first + 1)
 
 
 def open_text(
     text: str, name: str, pages: tuple[int, int] | None = None, *, markdown: bool = False
 ) -> PageSource:
     """Pages of a text that is in memory; a form feed starts a new page."""
-    if not text.strip():
-        raise EmptyFile(f"{name} holds no text")
-    if markdown:
-        from edgehybrid.documents.markdown import pages_of_markdown as split
-    else:
-        from edgehybrid.documents.text import pages_of_text as split
-    every = list(split(text))
-    kept = [p for p in every if pages is None or pages[0] <= p.number <= pages[1]]
-    if pages and not kept:
-        raise RequestError(
-            f"pages {pages[0]}-{pages[1]} were asked of {name}, which has {len(every)}"
-        )
+    kept = split(text, name, pages, markdown=markdown)
     return PageSource(name, kept, len(kept))
 
 
-def _head(file: Path) -> bytes:
+def _look_at(file: Path) -> tuple[bytes, int]:
+    """How the file begins, and its size."""
     try:
-        if file.is_dir():
+        status = file.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise NotThisFormat(f"{file} is a folder; name a file in it")
+        if not stat.S_ISREG(status.st_mode):
+            raise NotThisFormat(f"{file} is a pipe or device: name a file, or - for standard input")
         with file.open("rb") as opened:
-            head = opened.read(_SNIFF_BYTES)
-    except OSError as error:
-        raise NotFound(f"cannot open {file}: {error.strerror or error}") from error
+            head = opened.read(SNIFF_BYTES)
+    except (OSError, ValueError) as error:
+        raise NotFound(f"cannot open {file}: {getattr(error, 'strerror', error)}") from error
     if not head:
         raise EmptyFile(f"{file} is empty (0 bytes)")
-    return head
-
-
-def _decode(file: Path) -> str:
-    size = file.stat().st_size
-    if size > MAX_TEXT_BYTES:
-        raise NotThisFormat(f"{file} has {size} bytes, over {MAX_TEXT_BYTES}: too large for a text")
-    return decode(file.read_bytes(), file.name)
-
-
-def decode(data: bytes, name: str) -> str:
-    """Bytes of a text file as text: UTF-8, UTF-16 with a mark, else Windows-1252.
-
-    Raises:
-        NotThisFormat: the bytes are no text, e.g. an image or an archive.
-    """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    if b"\0" in data[:_SNIFF_BYTES]:
-        raise NotThisFormat(f"{name} is not text; PDF, Markdown and plain text are read")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+    return head, status.st_size

@@ -14,7 +14,12 @@ MIN_WORDS, MAX_WORDS = 4, 120
 #: Below this share of letters a "sentence" is a formula, a table row or a line of code.
 MIN_LETTERS = 0.62
 
+#: Characters that are divided at a time; a longer sentence is cut.
+WINDOW = 1 << 14
+
 _ENDS = re.compile(r"[.!?…。！？;][\"'”’)\]]*$")
+_PLAINLY = re.compile(r"[^.!?]*[.!?]+\s*|[^.!?]+")
+_WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _SPACES = re.compile(r"\s+")
 
 
@@ -71,4 +76,20 @@ def _split_joined(parts: list[tuple[int, Block]], language: str) -> Iterator[Sen
 def _pieces(text: str, kind: str, language: str) -> list[str]:
     if kind == "heading":
         return [text]
-    return list(sentencex.segment(language, text))
+    text = _WIDE_SPACE.sub(" ", text)  # sentencex takes "D\xa0." apart inside the space, and panics
+    pieces: list[str] = []
+    while len(text) > WINDOW:  # its time is quadratic in quotes and brackets that nobody closes
+        whole = _segment(text[:WINDOW], language)
+        whole = whole[:-1] or whole
+        pieces += whole
+        text = text[sum(map(len, whole)) :]
+    return pieces + _segment(text, language)
+
+
+def _segment(text: str, language: str) -> list[str]:
+    try:
+        return list(sentencex.segment(language, text))
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException:  # a panic of Rust, which is no Exception: a plainer rule will do
+        return _PLAINLY.findall(text)

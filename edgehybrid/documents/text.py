@@ -20,6 +20,10 @@ _REFERENCES = re.compile(
 )
 _CONTENTS = re.compile(r"^(table of )?contents\W*$", re.I)
 _DOT_LEADER = re.compile(r"(\.\s?){4,}\s*\d+\s*$")
+#: A longer paragraph is cut: nobody has written one, and all that follows stays linear.
+MAX_BLOCK = 1 << 20
+#: What patterns for the end of a line look at; the whole of a long line would take them too long.
+TAIL = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u200b\ufeff\u00ad\u202a-\u202e]")
 
 
@@ -35,11 +39,21 @@ def pages_of_text(text: str) -> Iterator[PageText]:
     section = "prose"
     for number, page in enumerate(text.split("\f"), start=1):
         blocks = []
-        for line in _paragraphs(page, wrapped):
-            block = _block(line)
+        for block in (_block(piece) for line in _paragraphs(page, wrapped) for piece in cut(line)):
             section = section_after(section, block)
             blocks.append(in_section(block, section))
         yield PageText(number, tuple(blocks))
+
+
+def cut(text: str) -> Iterator[str]:
+    """`text`, in pieces of at most MAX_BLOCK characters, cut at spaces where there are any."""
+    while len(text) > MAX_BLOCK:
+        end = text.rfind(" ", MAX_BLOCK // 2, MAX_BLOCK)
+        end = MAX_BLOCK if end < 0 else end
+        yield text[:end]
+        text = text[end:].lstrip()
+    if text:
+        yield text
 
 
 def section_after(section: str, block: Block) -> str:
@@ -72,35 +86,39 @@ def _paragraphs(page: str, wrapped: bool) -> Iterator[str]:
         return
     usual = sorted(len(line) for line in lines if line)
     width = usual[int(0.9 * (len(usual) - 1))] if usual else 0
-    joined = ""
+    joined: list[str] = []
     for line in lines:
         short = len(line) < SHORT_LINE * width
         alone = short and _is_heading(line) and line[:1].isupper() and _is_whole(joined)
         if (not line or alone or _BULLET.match(line)) and joined:
-            yield joined
-            joined = ""
-        joined = _join(joined, line)
+            yield "".join(joined)
+            joined = []
+        if line:
+            _join(joined, line)
         if alone or (short and _TERMINAL.search(line)):
-            yield joined
-            joined = ""
+            yield "".join(joined)
+            joined = []
     if joined:
-        yield joined
+        yield "".join(joined)
 
 
-def _is_whole(text: str) -> bool:
-    return not text or bool(_TERMINAL.search(text))
+def _is_whole(joined: list[str]) -> bool:
+    return not joined or bool(_TERMINAL.search(joined[-1]))
 
 
-def _join(before: str, line: str) -> str:
-    if not before or not line:
-        return before or line
-    if before.endswith("-") and before[-2:-1].isalpha() and line[:1].islower():
-        return before[:-1] + line
-    return f"{before} {line}"
+def _join(joined: list[str], line: str) -> None:
+    """Put `line` after what was joined; a hyphen at its end goes if a word goes on."""
+    if joined:
+        before = joined[-1]
+        if before.endswith("-") and before[-2:-1].isalpha() and line[:1].islower():
+            joined[-1] = before[:-1]
+        else:
+            joined.append(" ")
+    joined.append(line)
 
 
 def _block(line: str) -> Block:
-    if _DOT_LEADER.search(line):
+    if _DOT_LEADER.search(line[-TAIL:]):
         return Block(line, "toc")
     if _RULE.match(line) or line.count("|") >= 2 or line.count("\t") >= 2:
         return Block(line, "table")

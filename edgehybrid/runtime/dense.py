@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,16 +11,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
-from edgehybrid.bundle import DENSE, MIXERS, WEIGHTS, WRITING, WRITING_WEIGHTS, Bundle
+from edgehybrid.bundle import (
+    DENSE,
+    MIXERS,
+    WEIGHTS,
+    WRITING,
+    WRITING_WEIGHTS,
+    Bundle,
+    read_json,
+)
 from edgehybrid.errors import BundleDamaged
+from edgehybrid.runtime.tensors import load_tensors
 
 Array = NDArray[np.float32]
 MAX_BYTES = 1 << 24
 BLOCKS = (0, 32, 64, 128)
-#: No axis of a matrix is longer.
-MAX_SIZE = 1 << 26
+#: No axis of a matrix is longer; vocabularies are the longest.
+MAX_SIZE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,11 @@ class Dense:
         from edgehybrid_kernels.simd import LANES
 
         path = bundle.file(WRITING if writing else DENSE)
-        if path.stat().st_size > MAX_BYTES:
-            raise BundleDamaged(f"{path} is {path.stat().st_size} bytes, over {MAX_BYTES}")
-        self.described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        self.described: dict[str, Any] = read_json(path, MAX_BYTES)
         self._mapped = np.memmap(
             bundle.file(WRITING_WEIGHTS if writing else WEIGHTS), np.uint8, "r"
         )
-        self._small = load_file(bundle.file(MIXERS))
+        self._small = load_tensors(bundle, MIXERS)
         self._padding, self._lanes = PADDING, LANES
 
     def array(self, name: str, ndim: int = 1) -> Array:
@@ -124,7 +129,7 @@ class Dense:
     def _place(self, place: int | str | None, dtype: Any, count: int) -> NDArray[Any]:
         if isinstance(place, str):
             found: NDArray[Any] = self._small[place].reshape(-1).view(dtype)
-        elif isinstance(place, int) and place >= 0:
+        elif type(place) is int and place >= 0:
             found = self._mapped[place : place + count * np.dtype(dtype).itemsize].view(dtype)
         else:
             raise BundleDamaged(f"dense.json has a place {place!r}; export the bundle again")
@@ -146,7 +151,7 @@ def expect(what: str, found: object, wanted: object) -> None:
 def _sizes(fields: Mapping[str, Any]) -> tuple[int, int, int]:
     """Outputs, inputs and block of a matrix."""
     outputs, inputs, block = (fields[name] for name in ("outputs", "inputs", "block"))
-    sizes = isinstance(outputs, int) and isinstance(inputs, int)
+    sizes = type(outputs) is type(inputs) is type(block) is int
     if not (sizes and 0 < outputs <= MAX_SIZE and 0 < inputs <= MAX_SIZE and block in BLOCKS):
         raise BundleDamaged(
             f"dense.json: a matrix has {outputs} outputs, {inputs} inputs, blocks of {block}"

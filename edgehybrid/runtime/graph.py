@@ -10,6 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edgehybrid.errors import BundleDamaged
+from edgehybrid.runtime.graph_check import check_graph
 
 _lock = threading.Lock()
 _arena_ready = False
@@ -32,10 +33,12 @@ class Segment:
     """One graph. Single-threaded: parallelism comes from stages that work on different chunks."""
 
     def __init__(self, path: Path) -> None:
+        check_graph(path)
         _share_arena()
+        self._path = path
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it says in its exceptions is enough
         options.enable_mem_pattern = False  # a pattern is kept for every length ever seen
         options.add_session_config_entry("session.use_env_allocators", "1")
         try:
@@ -52,6 +55,8 @@ class Segment:
         binding = self._session.io_binding()
         for names, tie in ((self.inputs, binding.bind_input), (self.outputs, binding.bind_output)):
             for name in names:
+                if name not in buffers:
+                    raise BundleDamaged(f"{self._path} has a value {name[:80]!r} that nobody has")
                 array = buffers[name]
                 shape = (length, *array.shape[1:])
                 tie(name, "cpu", 0, array.dtype.type, shape, array.ctypes.data)
@@ -59,18 +64,24 @@ class Segment:
 
     def run_bound(self, binding: ort.IOBinding) -> None:
         """Run on buffers tied by `bind`."""
-        self._session.run_with_iobinding(binding)
+        try:
+            self._session.run_with_iobinding(binding)
+        except Exception as error:
+            raise BundleDamaged(_why(self._path, error)) from error
 
     def run(self, feeds: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Run once and return new arrays, in the order of `outputs`."""
-        return list(self._session.run(None, feeds))
+        try:
+            return list(self._session.run(None, feeds))
+        except Exception as error:
+            raise BundleDamaged(_why(self._path, error)) from error
 
 
 def _why(path: Path, error: Exception) -> str:
-    line = str(error).strip().splitlines()[0][:200]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     if "NOT_IMPLEMENTED" in line:
         return (
             f"{path} needs a later onnxruntime than {ort.__version__} (the last one for Python "
             f"3.10 is 1.23): {line}"
         )
-    return f"{path} cannot be loaded: {line}"
+    return f"{path} cannot be used: {line}"

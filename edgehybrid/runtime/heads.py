@@ -29,6 +29,7 @@ class SentenceHead:
             int(fields["context_size"]),
         )
         self.end_tokens = np.array(fields["end_tokens"], dtype=np.int32)
+        self._name = bundle.name
         self._vectors = _open(bundle, "sentence.onnx")
         self._scores = _open(bundle, "head.onnx")
 
@@ -39,7 +40,10 @@ class SentenceHead:
 
     def vectors(self, means: Array, ends: Array) -> Array:
         """(n, width) of n sentences, from their mean and last residuals (n, hidden)."""
-        return np.concatenate(self._vectors.run({"mean": means, "end": ends}), axis=1)
+        made = self._vectors.run({"mean": means, "end": ends})
+        sizes = [(len(means), self.vector_size), (len(means), self.context_size)]
+        _expect(self._name, "sentence.onnx", made, sizes)
+        return np.concatenate(made, axis=1)
 
     def score(
         self, vectors: NDArray[np.floating[Any]], place: Array, quotable: NDArray[np.bool_]
@@ -64,7 +68,9 @@ class SentenceHead:
                 "mean": mean,
                 "last": last,
             }
-            scores[rows] = self._scores.run(feeds)[0][:, 0]
+            made = self._scores.run(feeds)
+            _expect(self._name, "head.onnx", made, [(len(scores[rows]), 1)])
+            scores[rows] = made[0][:, 0]
         return scores
 
 
@@ -74,12 +80,21 @@ class LogitsHead:
     def __init__(self, bundle: Bundle, vocab_size: int, *, graphs: bool) -> None:
         self.width = vocab_size
         self.stop_tokens = tuple(int(token) for token in bundle.manifest["head"]["stop_tokens"])
+        self._name = bundle.name
         if graphs:
             self._logits = _open(bundle, "logits.onnx")
 
     def logits(self, h: Array) -> Array:
         """(n, vocab) of n residuals (n, hidden)."""
-        return self._logits.run({"h": h})[0]
+        made = self._logits.run({"h": h})
+        _expect(self._name, "logits.onnx", made, [(len(h), self.width)])
+        return made[0]
+
+
+def _expect(bundle: str, name: str, made: list[Array], shapes: list[tuple[int, int]]) -> None:
+    found = [array.shape for array in made]
+    if found != shapes:
+        raise BundleDamaged(f"{bundle}'s {name} makes {found}, expected {shapes}; export it again")
 
 
 def _open(bundle: Bundle, name: str) -> Segment:

@@ -6,6 +6,7 @@ from typing import Any
 
 from edgehybrid.bundle import Bundle
 from edgehybrid.runtime.mixers import Attention, Mixer, Parallel, load_mixers
+from edgehybrid.runtime.sizes import as_damaged, check_sizes, is_number
 from edgehybrid.runtime.state import FullCache
 
 BYTES_OF_A_FLOAT = 4
@@ -17,7 +18,14 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     Raises:
         BundleDamaged: the manifest does not describe the mixers' weights.
     """
-    manifest, mixers = bundle.manifest, load_mixers(bundle)
+    with as_damaged(bundle):
+        check_sizes(bundle)
+        return _described(bundle, load_mixers(bundle))
+
+
+def _described(bundle: Bundle, mixers: list[Mixer]) -> dict[str, Any]:
+    manifest = bundle.manifest
+    _check_shown(manifest)
     return {
         "name": bundle.name,
         "family": manifest["family"],
@@ -38,6 +46,16 @@ def describe(bundle: Bundle) -> dict[str, Any]:
         "files": {name: entry["bytes"] for name, entry in manifest["files"].items()},
         "loss": manifest.get("loss"),
     }
+
+
+def _check_shown(manifest: dict[str, Any]) -> None:
+    """Raise unless what is only shown has the shape in which it is shown."""
+    calibration = (manifest.get("loss") or {}).get("calibration") or {}
+    numbers = [*(manifest.get("parts") or {}).values(), *calibration.values()]
+    if not isinstance(manifest["router"]["kind"], str) or not all(map(is_number, numbers)):
+        raise TypeError("router, parts or loss")
+    if calibration and not {"tokens", "mean_kl", "top1_agreement"} <= calibration.keys():
+        raise KeyError("calibration")
 
 
 def _kind(entry: dict[str, Any]) -> str:

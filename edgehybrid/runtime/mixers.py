@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from edgehybrid.bundle import MIXERS, Bundle
 from edgehybrid.errors import BundleDamaged
 from edgehybrid.runtime.inner import RgLru, Selective
 from edgehybrid.runtime.recurrent import Array, Buffers, GatedDelta, ShortConv, Ssd
 from edgehybrid.runtime.state import Cache, CacheGroup, FullCache
+from edgehybrid.runtime.tensors import load_tensors
 from edgehybrid_kernels import Kernels, RoutedCache
 
 #: First tokens that are kept for ever when a model without a router is given a budget.
@@ -176,7 +176,7 @@ def make_mixer(
 def load_mixers(bundle: Bundle) -> list[Mixer]:
     """The mixers of all layers, with their weights."""
     layers: list[dict[str, Any]] = bundle.manifest["layers"]
-    tensors = load_file(bundle.file(MIXERS))
+    tensors = load_tensors(bundle, MIXERS)
     return [
         make_mixer(layer, _under(f"layers.{i}.", tensors), partial(bundle.file, f"inner.{i}.onnx"))
         for i, layer in enumerate(layers)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgehybrid.bundle import DENSE, MANIFEST, TOKENIZER, WRITING, Bundle, open_bundle
+from edgehybrid.bundle import DENSE, TOKENIZER, WRITING, Bundle, open_bundle
 from edgehybrid.errors import BundleDamaged, RequestError
 from edgehybrid.runtime.heads import SentenceHead, open_head
 from edgehybrid.runtime.limits import HEAD_ROWS
@@ -21,6 +21,7 @@ from edgehybrid.runtime.mixers import Parallel, load_mixers
 from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.recurrent import Ssd
 from edgehybrid.runtime.remembered import Remembered
+from edgehybrid.runtime.sizes import as_damaged, check_sizes
 from edgehybrid.runtime.state import Cache, CacheGroup, SsdState
 from edgehybrid.runtime.stream import Kind, Stream
 from edgehybrid.runtime.workspace import Workspace
@@ -59,13 +60,9 @@ class Model:
         self.bundle = bundle
         self._threads = threads or available_cores()
         self.kernels = load_kernels(kernels)
-        try:
+        with as_damaged(bundle):
+            check_sizes(bundle)
             self._load(bundle)
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            raise BundleDamaged(
-                f"{bundle.folder / MANIFEST} does not describe its files: "
-                f"{type(error).__name__} {error}; export the bundle again"
-            ) from error
         self.lock = threading.Lock()
         self._turned: Engine | None = None
         self._spaces: list[Workspace] = []
@@ -74,9 +71,7 @@ class Model:
         fields = bundle.manifest["model"]
         self.hidden_size, self.vocab_size = int(fields["hidden_size"]), int(fields["vocab_size"])
         self._step_costs = [float(cost) for cost in fields["step_costs"]]
-        self.tokenizer = Tokenizer.from_file(str(bundle.file(TOKENIZER)))
-        self.tokenizer.no_truncation()  # some files carry the limits of a training run
-        self.tokenizer.no_padding()
+        self.tokenizer = open_tokenizer(bundle)
         self.mixers = load_mixers(bundle)
         self.engine = self._open_engine(bundle)
         self.writer = self._open_writer(bundle)
@@ -253,6 +248,25 @@ def open_segments(bundle: Bundle, count: int) -> list[Segment]:
     from edgehybrid.runtime.graph import Segment
 
     return [Segment(bundle.file(f"segment.{i}.onnx")) for i in range(count)]
+
+
+def open_tokenizer(bundle: Bundle) -> Tokenizer:
+    """The tokenizer, without the limits of a training run that some files carry.
+
+    Raises:
+        BundleDamaged: tokenizer.json cannot be used.
+    """
+    path = bundle.file(TOKENIZER)
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a plain Exception, or a panic of Rust, which is none
+        why = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise BundleDamaged(f"{path} cannot be used ({why}); export the bundle again") from error
+    return tokenizer
 
 
 def _compile(names: Collection[str]) -> None:

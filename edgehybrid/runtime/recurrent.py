@@ -15,6 +15,8 @@ from edgehybrid_kernels import Kernels
 
 Array = NDArray[np.float32]
 Buffers = dict[str, NDArray[Any]]
+#: The longest convolution.
+MAX_TAPS = 64
 
 
 @dataclass(frozen=True)
@@ -204,10 +206,14 @@ class GatedDelta:
 
 
 def check_weights(weights: dict[str, Array], shapes: dict[str, tuple[int, ...]]) -> None:
-    """Raise BundleDamaged unless each weight has its shape; -1 is any size."""
+    """Raise BundleDamaged unless each weight has its shape; -1 is 1..MAX_TAPS."""
     for name, shape in shapes.items():
-        found = weights[name].shape if name in weights else None
-        if found is None or len(found) != len(shape) or found[0] != shape[0]:
+        found = weights[name].shape if name in weights else ()
+        if len(found) != len(shape) or not all(map(_fits, found, shape)):
             raise BundleDamaged(f"mixer weight {name} has shape {found}, expected {shape}")
         if weights[name].dtype != np.float32 or not weights[name].flags.c_contiguous:
             raise BundleDamaged(f"mixer weight {name} is {weights[name].dtype}, expected float32")
+
+
+def _fits(found: int, expected: int) -> bool:
+    return 1 <= found <= MAX_TAPS if expected == -1 else found == expected

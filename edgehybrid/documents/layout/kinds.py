@@ -17,6 +17,8 @@ MAX_HEADING_WORDS, MAX_HEADING_LINES = 18, 3
 SMALL_SIZE = 0.85
 #: Below this share of real words, a paragraph in a mathematical font is a formula.
 MIN_WORDS = 0.5
+#: What patterns that search back and forth look at, in characters: the rest is no such thing.
+TAIL, LONGEST_ENTRY = 200, 2000
 
 _LEADER = re.compile(r"(?:[.·…_]\s?){5,}\s*(?:\d+|[ivxlc]+|[A-Z]-?\d+)?\s*$")
 _CAPTION = re.compile(
@@ -78,7 +80,7 @@ def classify(lines: list[Line], text: str, body: float, page: int) -> Paragraph:
 
 
 def _kind(lines: list[Line], text: str, body: float, bold: bool) -> str:
-    if _most(_LEADER.search(line.text) for line in lines):
+    if _most(_LEADER.search(line.text[-TAIL:]) for line in lines):
         return "toc"
     if _most(line.cells > 1 for line in lines):
         return "table"
@@ -88,7 +90,7 @@ def _kind(lines: list[Line], text: str, body: float, bold: bool) -> str:
         return "caption"
     if _is_formula(lines, text):
         return "formula"
-    if _ENTRY.match(text):
+    if _ENTRY.match(text[:LONGEST_ENTRY]):
         return "reference"
     if BULLET.match(text):
         return "list"

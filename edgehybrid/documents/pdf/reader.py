@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from shlex import quote
-from typing import NamedTuple
 
 from edgehybrid.documents.document import PageText
+from edgehybrid.documents.isolated.order import Header, Order
 from edgehybrid.documents.layout import RawPage
 from edgehybrid.documents.layout.stream import lay_out
 from edgehybrid.documents.pdf.check import (
@@ -30,32 +29,6 @@ from edgehybrid.errors import (
 MAX_PAGES = 100_000
 #: A page with pictures and fewer words than this is a scan, with a stamp perhaps.
 MIN_SCAN_WORDS = 5
-
-
-class Order(NamedTuple):
-    """What to read: `pages` are the first and the last wanted (1-based), None for all.
-
-    `damaged` allows damaged files, of which text may be missing.
-    """
-
-    path: str
-    password: str | None = None
-    pages: tuple[int, int] | None = None
-    damaged: bool = False
-
-    @property
-    def name(self) -> str:
-        """The name of the file, without its folder, fit for a message of one line."""
-        name = os.path.basename(self.path)
-        return "".join(character if character.isprintable() else "?" for character in name)
-
-
-class Header(NamedTuple):
-    """What is known before the first page: pages in the file, and those that will be read."""
-
-    page_count: int
-    first: int
-    last: int
 
 
 def read_order(order: Order, on_page: Callable[[int], None]) -> Iterator[Header | PageText]:

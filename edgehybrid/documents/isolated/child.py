@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from shlex import quote
 from typing import IO
 
 from edgehybrid.documents.document import PageText
-from edgehybrid.documents.pdf.limits import MEMORY
-from edgehybrid.documents.pdf.reader import Header, Order
-from edgehybrid.documents.pdf.wire import MAX_LINE, End, Message, NotAMessageError, Reading, decode
-from edgehybrid.errors import DamagedDocument, DocumentError, DocumentTooLarge
+from edgehybrid.documents.isolated.answers import Answers, LostError
+from edgehybrid.documents.isolated.order import Header, Order
+from edgehybrid.documents.isolated.wire import MAX_LINE, End, Message, NotAMessageError, decode
+from edgehybrid.errors import DocumentError
 
-#: Seconds without any word from the child, before its header and from page to page.
-START_SECONDS, PAGE_SECONDS = 60.0, 15.0
 #: So many lines are taken from the child before they are asked for.
 AHEAD = 32
 #: How often, in seconds, a listener that waits for its lines to be taken looks whether to stop.
@@ -33,7 +30,7 @@ LOOK_UP_SECONDS = 0.2
 #: documents may hold files that are named like modules.
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
-    "from edgehybrid.documents.pdf.worker import main; sys.exit(main())"
+    "from edgehybrid.documents.isolated.worker import main; sys.exit(main())"
 )
 
 
@@ -74,39 +71,29 @@ class Child:
         Raises:
             DocumentError: the child sent an error, or ended before it sent a page.
         """
-        header, last_page, reading = None, 0, 0
+        answers = Answers(self._order)
         try:
-            while not isinstance(message := self._next(header is None, reading), End):
-                if isinstance(message, Reading):
-                    reading = message.number
-                    continue
-                if isinstance(message, Header):
-                    header = message
-                else:
-                    last_page = message.number
-                yield message
-        except _LostError as lost:
-            if header is None or not last_page:
-                raise lost.error from None
-            for number in range(last_page + 1, header.last + 1):
-                yield PageText(number, (), readable=False)
+            while True:
+                message = self._next(answers)
+                if (found := answers.take(message)) is not None:
+                    yield found
+                elif isinstance(message, End):
+                    return
+        except LostError as lost:
+            yield from answers.rest(lost)
         finally:
             self.close()
 
-    def _next(self, starting: bool, reading: int) -> Message:
-        seconds = START_SECONDS if starting else PAGE_SECONDS
-        where = f"page {reading}" if reading else "the start of the file"
+    def _next(self, answers: Answers) -> Message:
+        began = time.monotonic()
         try:
-            line = self._lines.get(timeout=seconds)
+            line = self._lines.get(timeout=answers.patience)
         except queue.Empty:
-            raise _LostError(
-                DocumentTooLarge(
-                    f"{self._order.name}: reading {where} took longer than {seconds:.0f} s; "
-                    "read the other pages with --pages"
-                )
-            ) from None
+            raise LostError(answers.silence()) from None
+        answers.waited(time.monotonic() - began)
         if not line:
-            raise _LostError(_crash(self._order.name, where, self._process.wait()))
+            raise LostError(answers.crash(self._process.wait()))
+        answers.took(len(line))
         try:
             return decode(line)
         except NotAMessageError as error:
@@ -116,21 +103,13 @@ class Child:
             ) from error
 
 
-class _LostError(Exception):
-    """The child sends no more; `error` is what to raise if it has sent no page."""
-
-    def __init__(self, error: DocumentError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
 def _command(order: Order) -> list[str]:
     home = str(Path(__file__).resolve().parents[3])  # where the package edgehybrid lies
     paths = [home] + [os.path.abspath(path) for path in sys.path if path]
-    command = [sys.executable, "-I", "-c", _BOOT, json.dumps(paths), order.path]
+    command = [sys.executable, "-I", "-c", _BOOT, json.dumps(paths), f"--kind={order.kind}"]
     if order.pages:
         command += ["--pages", f"{order.pages[0]}-{order.pages[1]}"]
-    return command + ["--damaged"] * order.damaged
+    return [*command, *(["--damaged"] * order.damaged), "--", order.path]
 
 
 def _send_password(process: subprocess.Popen[bytes], password: str | None) -> None:
@@ -165,14 +144,3 @@ def _end(process: subprocess.Popen[bytes], closed: threading.Event) -> None:
     if process.stdin is not None:
         with suppress(OSError):
             process.stdin.close()
-
-
-def _crash(name: str, where: str, code: int) -> DocumentError:
-    if code < 0 and -code == getattr(signal, "SIGXCPU", 0):
-        return DocumentTooLarge(f"{name}: reading {where} took too much processor time")
-    cause = signal.strsignal(-code) if code < 0 else f"exit code {code}"
-    return DamagedDocument(
-        f"{name}: the reading process ended ({cause}) at {where}: the file is damaged, or needs "
-        f"more than {MEMORY >> 20} MiB of memory; repair it (qpdf {quote(name)} repaired.pdf) or "
-        "read other pages with --pages"
-    )

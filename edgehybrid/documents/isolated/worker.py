@@ -1,8 +1,8 @@
-"""The process in which PDF files are parsed: `python -m edgehybrid.documents.pdf.worker FILE`.
+"""The process in which files are parsed: `python -m edgehybrid.documents.isolated.worker FILE`.
 
-A file made to do harm can make PDFium crash or fill the memory: then this process ends, and not
-the program. It writes lines of JSON (see `pdf_wire`) to its standard output, and reads one line
-from its standard input, `{"password": null}`. It ends when its standard input is closed.
+A file made to do harm can make a parser crash, hang or fill the memory: then this process ends,
+and not the program. It writes lines of JSON (see `wire`) to its standard output, and reads one
+line from its standard input, `{"password": null}`. It ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -13,23 +13,25 @@ import os
 import sys
 from collections.abc import Sequence
 
-from edgehybrid.documents.pdf.limits import MEMORY, end_with_parent, limit_time
-from edgehybrid.documents.pdf.reader import Header, Order, read_order
-from edgehybrid.documents.pdf.wire import End, Message, Reading, encode
+from edgehybrid.documents.document import PageText
+from edgehybrid.documents.isolated.limits import end_with_parent, limit_all, limit_time
+from edgehybrid.documents.isolated.order import KINDS, Header, Order
+from edgehybrid.documents.isolated.readers import read_order
+from edgehybrid.documents.isolated.wire import End, Message, Reading, encode, pieces
 from edgehybrid.errors import DocumentError, DocumentTooLarge, RequestError
-from edgehybrid.limits import limit_memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the file that `arguments` name; return the exit code: 0, or 2 if it cannot be read."""
-    limit_memory(MEMORY)
     order = _order(arguments)
+    limit_all(order.kind)
     end_with_parent()
     try:
         for message in read_order(order, lambda number: _send(Reading(number))):
             if isinstance(message, Header):
-                limit_time(message.last - message.first + 1)
-            _send(message)
+                limit_time(order.kind, message.last - message.first + 1)
+            for piece in pieces(message) if isinstance(message, PageText) else [message]:
+                _send(piece)
         _send(End())
     except (DocumentError, RequestError) as error:
         _send(error)
@@ -45,16 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _order(arguments: Sequence[str] | None) -> Order:
-    parser = argparse.ArgumentParser(prog="edgehybrid.documents.pdf.worker")
+    parser = argparse.ArgumentParser(prog="edgehybrid.documents.isolated.worker")
     parser.add_argument("file")
     parser.add_argument("--pages", metavar="A-B", help="first and last page, from 1")
     parser.add_argument("--damaged", action="store_true", help="read damaged files too")
+    parser.add_argument("--kind", choices=KINDS, default="pdf")
     options = parser.parse_args(arguments)
     pages = None
     if options.pages:
         first, _, last = options.pages.partition("-")
         pages = int(first), int(last or first)
-    return Order(options.file, _password(), pages, options.damaged)
+    return Order(options.file, _password(), pages, options.damaged, options.kind)
 
 
 def _password() -> str | None:

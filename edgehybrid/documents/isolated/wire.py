@@ -5,6 +5,7 @@
 | `{"pages": 12, "first": 1, "last": 12}`                     | the header, first of all    |
 | `{"reading": 3}`                                            | page 3 is begun             |
 | `{"page": 1, "blocks": [["prose", "..."]], "continues": false, "readable": true}` | a page |
+| `{"page": 1, "blocks": [["prose", "..."]]}`                 | the first blocks of a page  |
 | `{"error": "NoText", "message": "..."}`                     | instead of all that follows |
 | `{"end": true}`                                             | nothing is missing          |
 """
@@ -12,14 +13,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from edgehybrid import errors
 from edgehybrid.documents.document import KINDS, Block, PageText
-from edgehybrid.documents.pdf.reader import Header
+from edgehybrid.documents.isolated.order import Header
 
 #: A longer line, in bytes, is not sent by a healthy child.
-MAX_LINE = 1 << 24
+MAX_LINE = 1 << 23
+#: Pages are sent in pieces of about so many characters.
+PIECE = 1 << 18
 
 
 class NotAMessageError(Exception):
@@ -32,16 +36,34 @@ class Reading(NamedTuple):
     number: int
 
 
+class Piece(NamedTuple):
+    """Some blocks of a page, of which more will come."""
+
+    number: int
+    blocks: tuple[Block, ...]
+
+
 class End(NamedTuple):
     """The child has sent all pages."""
 
 
-Message = Header | Reading | PageText | End
+Message = Header | Reading | Piece | PageText | End
 
 
 def encode(message: Message | Exception) -> bytes:
     """One line for the pipe."""
     return json.dumps(_fields(message), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def pieces(page: PageText) -> Iterator[Piece | PageText]:
+    """`page` in pieces that fit into a line, the last of which says that it is the last."""
+    first, size = 0, 0
+    for i, block in enumerate(page.blocks):
+        if size > PIECE:
+            yield Piece(page.number, page.blocks[first:i])
+            first, size = i, 0
+        size += len(block.text) + len(block.kind)
+    yield page._replace(blocks=page.blocks[first:])
 
 
 def _fields(message: Message | Exception) -> dict[str, Any]:
@@ -54,6 +76,8 @@ def _fields(message: Message | Exception) -> dict[str, Any]:
     if isinstance(message, End):
         return {"end": True}
     blocks = [[block.kind, block.text] for block in message.blocks]
+    if isinstance(message, Piece):
+        return {"page": message.number, "blocks": blocks}
     return {
         "page": message.number,
         "blocks": blocks,
@@ -74,7 +98,9 @@ def decode(line: bytes) -> Message:
         if "error" not in fields:
             return _message(fields)
         error = _error(str(fields["error"]), str(fields["message"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as cause:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError) as cause:
+        raise NotAMessageError(repr(line[:80])) from cause
+    except (TypeError, ValueError) as cause:
         raise NotAMessageError(repr(line[:80])) from cause
     raise error
 
@@ -87,6 +113,8 @@ def _message(fields: dict[str, Any]) -> Message:
     if "end" in fields:
         return End()
     blocks = tuple(Block(str(text), kind) for kind, text in fields["blocks"] if kind in KINDS)
+    if "readable" not in fields:
+        return Piece(int(fields["page"]), blocks)
     continues, readable = bool(fields["continues"]), bool(fields["readable"])
     return PageText(int(fields["page"]), blocks, continues, readable)
 

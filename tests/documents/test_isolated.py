@@ -15,11 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgehybrid.documents.document import KINDS, Block, PageText
-from edgehybrid.documents.pdf import child as pdf_child
+from edgehybrid.documents.isolated import answers, limits
+from edgehybrid.documents.isolated import child as child_module
+from edgehybrid.documents.isolated.child import Child
+from edgehybrid.documents.isolated.order import Header, Order
+from edgehybrid.documents.isolated.wire import (
+    End,
+    NotAMessageError,
+    Piece,
+    Reading,
+    decode,
+    encode,
+    pieces,
+)
 from edgehybrid.documents.pdf import read_pdf
-from edgehybrid.documents.pdf.child import Child
-from edgehybrid.documents.pdf.reader import Header, Order
-from edgehybrid.documents.pdf.wire import End, NotAMessageError, Reading, decode, encode
 from edgehybrid.errors import DamagedDocument, DocumentError, DocumentTooLarge, NoText
 
 PAGES = 40
@@ -34,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 def pretend(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let the child run `code` in place of the reader."""
-    monkeypatch.setattr(pdf_child, "_command", lambda order: [sys.executable, "-c", code])
+    monkeypatch.setattr(child_module, "_command", lambda order: [sys.executable, "-c", code])
 
 
 def header_and(*lines: str) -> str:
@@ -103,7 +112,7 @@ def test_after_a_crash_the_other_pages_are_not_readable(
 
 
 def test_silence_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf_child, "PAGE_SECONDS", 0.3)
+    monkeypatch.setitem(limits.OF, "pdf", limits.OF["pdf"]._replace(silence=0.3))
     pretend(monkeypatch, header_and('{"reading": 2}') + "time.sleep(60)")
     pages = read_pdf(path)
     with pytest.raises(DocumentTooLarge, match="page 2 took longer"):
@@ -135,12 +144,12 @@ def test_the_child_limits_its_memory() -> None:
 def test_the_child_ends_when_its_parent_is_killed(path: Path) -> None:
     code = (
         "import sys, time\n"
-        "from edgehybrid.documents.pdf import child as pdf_child\n"
-        "from edgehybrid.documents.pdf.reader import Order\n"
-        "pdf_child._BOOT = 'import sys, json; sys.path[:] = json.loads(sys.argv.pop(1));'"
-        "'from edgehybrid.documents.pdf.limits import end_with_parent; import time;'"
+        "from edgehybrid.documents.isolated import child as child_module\n"
+        "from edgehybrid.documents.isolated.order import Order\n"
+        "child_module._BOOT = 'import sys, json; sys.path[:] = json.loads(sys.argv.pop(1));'"
+        "'from edgehybrid.documents.isolated.limits import end_with_parent; import time;'"
         "'sys.stdin.buffer.raw.read(4096); end_with_parent(); time.sleep(60)'\n"
-        f"child = pdf_child.Child(Order({str(path)!r}))\n"
+        f"child = child_module.Child(Order({str(path)!r}))\n"
         "print(child._process.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
@@ -168,7 +177,7 @@ def _ends(pid: int) -> bool:
 
 def test_the_child_is_light() -> None:
     code = (
-        "import sys, edgehybrid.documents.pdf.worker\n"
+        "import sys, edgehybrid.documents.isolated.worker\n"
         "heavy = {'numpy', 'numba', 'onnxruntime', 'tokenizers', 'typer', 'sentencex'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
@@ -177,7 +186,7 @@ def test_the_child_is_light() -> None:
 
 
 def test_the_password_is_no_argument() -> None:
-    assert "secret" not in " ".join(pdf_child._command(Order("/a.pdf", "secret", (2, 3), True)))
+    assert "secret" not in " ".join(child_module._command(Order("/a.pdf", "secret", (2, 3), True)))
 
 
 def test_modules_are_not_taken_from_the_current_folder(
@@ -186,6 +195,78 @@ def test_modules_are_not_taken_from_the_current_folder(
     (tmp_path / "json.py").write_text("raise SystemExit('not this one')")
     monkeypatch.chdir(tmp_path)
     assert read_pdf(path).page_count == PAGES
+
+
+PAGE = '{"page": %d, "blocks": [%s], "continues": false, "readable": true}'
+WORDS = '["prose", "Words."]'
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [PAGE % (2, "")],
+        [ONE, ONE],
+        [PAGE % (n, "") for n in range(1, 5)],
+        ['{"pages": 3, "first": 1, "last": 3}'],
+        [ONE, '{"end": true}'],
+        ['{"end": true}'],
+    ],
+)
+def test_messages_out_of_order(
+    path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]
+) -> None:
+    pretend(monkeypatch, header_and(*lines))
+    with pytest.raises(DocumentError, match="out of order"):
+        list(read_pdf(path))
+
+
+def test_a_page_may_come_in_pieces(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = f'{{"page": 1, "blocks": [{WORDS}]}}'
+    rest = [PAGE % (n, WORDS) for n in (1, 2, 3)]
+    pretend(monkeypatch, header_and(piece, *rest, '{"end": true}'))
+    assert [len(page.blocks) for page in read_pdf(path)] == [2, 1, 1]
+
+
+def test_too_much_text(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MAX_OUTPUT", 1 << 20)
+    endless = "[sys.stdout.write('{\"reading\": 1}' + chr(10)) for _ in range(1 << 20)]"
+    pretend(monkeypatch, header_and() + endless)
+    with pytest.raises(DocumentTooLarge, match="over 1 MiB of text"):
+        list(read_pdf(path))
+
+
+def test_too_many_blocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MAX_BLOCKS", 3)
+    pretend(monkeypatch, header_and(f'{{"page": 1, "blocks": [{WORDS}, {WORDS}]}}', ONE, ONE))
+    with pytest.raises(DocumentError):
+        list(read_pdf(path))
+    pretend(monkeypatch, header_and(PAGE % (1, ", ".join([WORDS] * 4))))
+    with pytest.raises(DocumentTooLarge, match="over 3 paragraphs"):
+        list(read_pdf(path))
+
+
+def test_too_much_time_in_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        limits.OF, "pdf", limits.OF["pdf"]._replace(silence=0.4, seconds=1, page_seconds=0)
+    )
+    slow = "[(print('{\"reading\": 1}', flush=True), time.sleep(0.2)) for _ in range(99)]"
+    pretend(monkeypatch, header_and() + slow)
+    with pytest.raises(DocumentTooLarge, match=r"took over 1 s in all|longer than 0 s"):
+        list(read_pdf(path))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
+def test_the_child_writes_no_files(tmp_path: Path) -> None:
+    code = (
+        "from edgehybrid.limits import limit_files\n"
+        "limit_files(8)\n"
+        "try:\n    open('left', 'wb', 0).write(b'x')\nexcept OSError:\n    print('refused')\n"
+        "try:\n    [open('/dev/null') for _ in range(9)]\nexcept OSError:\n    print('refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stdout.split() == ["refused", "refused"]
 
 
 BLOCKS = st.builds(Block, st.text(), st.sampled_from(KINDS))
@@ -201,6 +282,16 @@ def test_messages_survive_the_pipe(message: PageText | Header | Reading) -> None
     line = encode(message)
     assert line.count(b"\n") == 1
     assert decode(line) == message
+
+
+@given(TEXTS, st.integers(1, 100))
+def test_pages_survive_in_pieces(page: PageText, size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgehybrid.documents.isolated.wire.PIECE", size)
+        *first, last = [decode(encode(piece)) for piece in pieces(page)]
+    assert isinstance(last, PageText)
+    blocks = [block for piece in first if isinstance(piece, Piece) for block in piece.blocks]
+    assert last._replace(blocks=(*blocks, *last.blocks)) == page
 
 
 def test_the_end_and_errors_survive_the_pipe() -> None:

@@ -1,0 +1,227 @@
+"""What is fuzzed. A target is a function of bytes; to add one, write it and decorate it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from click.testing import CliRunner
+
+from edgehybrid.bundle import DEFAULT, Bundle, open_bundle
+from edgehybrid.errors import EdgehybridError
+from edgehybrid.runtime.protobuf import ProtobufError
+
+SEEDS = Path(__file__).parent / "seeds"
+
+
+class Target(NamedTuple):
+    """Attributes:
+    run: raises nothing but EdgehybridError, whatever the bytes.
+    weight: its share of all inputs.
+    words: what the format is made of.
+    """
+
+    run: Callable[[bytes], object]
+    weight: int
+    words: list[bytes]
+
+    def seeds(self, name: str) -> list[bytes]:
+        """What inputs are made of: files that are as they should be, or went wrong once."""
+        return [path.read_bytes() for path in sorted((SEEDS / name).iterdir())]
+
+
+TARGETS: dict[str, Target] = {}
+
+
+def target(weight: int, words: str = "") -> Callable[[Callable[[bytes], object]], object]:
+    """Register a function under its name."""
+
+    def register(run: Callable[[bytes], object]) -> Callable[[bytes], object]:
+        TARGETS[run.__name__] = Target(run, weight, words.encode().split())
+        return run
+
+    return register
+
+
+def attempt(run: Callable[[bytes], object], data: bytes) -> str | None:
+    """What is wrong with how `run` takes `data`; None if nothing is."""
+    try:
+        run(data)
+    except EdgehybridError as error:
+        if len(str(error).splitlines()) > 1:
+            return f"{type(error).__name__} of several lines: {error}"
+    except BaseException as error:  # a panic of Rust is no Exception
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return f"{type(error).__name__}: {str(error)[:300]}"
+    return None
+
+
+JSON = '{ } [ ] : , " "" null true NaN 1.5 {"mixer":"ssd"} "parallel" "parts" \\ud800'
+
+
+@functools.cache
+def folder() -> Path:
+    """A copy of the default bundle in a folder that is deleted at the end."""
+    made = tempfile.TemporaryDirectory(prefix="fuzz-")
+    folder.cleanup = made.cleanup  # type: ignore[attr-defined]
+    return Path(shutil.copytree(DEFAULT, Path(made.name) / "bundle"))
+
+
+@target(weight=8, words=JSON)
+def manifest(data: bytes) -> None:
+    from edgehybrid.cli.inspect import _lines
+    from edgehybrid.runtime.inspecting import describe
+
+    (folder() / "manifest.json").write_bytes(data)
+    described = describe(open_bundle(folder()))
+    "\n".join(_lines(described)).encode()
+    json.dumps(described, ensure_ascii=False).encode()
+
+
+@target(weight=40)
+def graph(data: bytes) -> None:
+    from edgehybrid.runtime.graph_check import _check_model
+
+    with suppress(ProtobufError):
+        _check_model(memoryview(data))
+
+
+@target(weight=2)
+def segment(data: bytes) -> None:
+    """Graphs that pass the check are opened by ONNX Runtime."""
+    from edgehybrid.runtime.graph import Segment
+
+    path = folder() / "fuzzed.onnx"
+    path.write_bytes(data)
+    Segment(path)
+
+
+@target(weight=10, words='{ } F32 I64 BF16 "shape" "dtype" "data_offsets" [0,4] -1')
+def tensors(data: bytes) -> None:
+    from edgehybrid.runtime.tensors import load_tensors
+
+    (folder() / "fuzzed.safetensors").write_bytes(data)
+    load_tensors(Bundle(folder(), {"files": {"fuzzed.safetensors": {}}}), "fuzzed.safetensors")
+
+
+@target(weight=1, words=JSON + ' "norm" "mlp" "in" "out" "weight" "scale" "eps"')
+def dense(data: bytes) -> None:
+    """The whole program is planned, and reads some tokens where it can be."""
+    from edgehybrid.runtime.model import Model
+
+    files = json.loads((DEFAULT / "manifest.json").read_bytes())
+    files["files"]["dense.json"] = {
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    (folder() / "dense.json").write_bytes(data)
+    model = Model(Bundle(folder(), files), threads=1)
+    model.stream().feed(np.arange(40))
+
+
+@functools.cache
+def _tokenizer() -> object:
+    from edgehybrid.runtime.model import open_tokenizer
+
+    return open_tokenizer(open_bundle())
+
+
+@target(weight=10, words="<|prose|> . ? ! “ ” ’ ( ) Dr. e.g. 1.5 \u200d \u0301 \ufeff 中文。")
+def tokenizer(data: bytes) -> None:
+    from edgehybrid.documents.document import Document
+    from edgehybrid.documents.encoding import encode, place_features
+
+    text = data.decode("utf-8", "surrogateescape" if data[:1] == b"s" else "replace")
+    document = Document.from_text(text)
+    ids, last = encode(_tokenizer(), document.sentences)  # type: ignore[arg-type]
+    assert len(last) == len(document.sentences) == len(place_features(document.sentences))
+    assert len(ids) == 0 or 0 <= ids.min() <= ids.max() < 1 << 14
+
+
+@target(weight=15, words="- * 1. | .... \f \t figure References Contents - [ ]")
+def text(data: bytes) -> None:
+    _pages(data, markdown=False)
+
+
+@target(weight=6, words="# > - ` ``` [a](b) ![ ]( <a> | |- & &amp; \\ * ** _ --- \f <!-- ]]>")
+def markdown(data: bytes) -> None:
+    _pages(data, markdown=True)
+
+
+def _pages(data: bytes, *, markdown: bool) -> None:
+    from edgehybrid.documents.opening import decode, open_text
+    from edgehybrid.documents.sentences import iter_sentences
+
+    list(iter_sentences(open_text(decode(data, "fuzzed"), "fuzzed", markdown=markdown).pages))
+
+
+PDF = (
+    "obj endobj stream endstream xref trailer startxref %%EOF << >> [ ] ( ) /Kids /Count /Parent "
+    "/Length /Filter /FlateDecode /Type /Page /Pages /Font /XObject BT ET Tj Do Tf 0 R /Prev /W"
+)
+
+
+@target(weight=3, words=PDF)
+def pdf(data: bytes) -> None:
+    from edgehybrid.documents.pdf import read_pdf
+
+    path = folder() / "fuzzed.pdf"
+    path.write_bytes(data)
+    list(read_pdf(path, isolated=False, damaged=data[-1:] != b"\n"))
+
+
+@target(weight=15, words="{{ }} {% %} for in if endif endfor set ~ | [ ] ( ) messages tojson range")
+def template(data: bytes) -> None:
+    from edgehybrid.runtime.rendering import render
+
+    source = data.decode("utf-8", "replace")
+    turn = {"role": "user", "content": "k0x"}
+    answer = render(source, {"messages": [turn], "add_generation_prompt": True, "eos_token": "e"})
+    assert len(answer) == 1
+    assert answer.keys() <= {"text", "refused", "error"}
+
+
+@target(weight=30, words='{ } "pages" "first" "last" "reading" "page" "blocks" "error" "end" [')
+def wire(data: bytes) -> None:
+    from edgehybrid.documents.isolated.wire import NotAMessageError, decode
+
+    with suppress(NotAMessageError):
+        decode(data)
+
+
+@functools.cache
+def _app() -> object:
+    import typer
+
+    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.callback()(import_module("edgehybrid.cli.main")._root)
+    for name in ("bench", "chat", "generate", "inspect", "summarize"):
+        command = getattr(import_module(f"edgehybrid.cli.{name}"), name)
+        app.command(name)(functools.wraps(command)(lambda *args, **kwargs: None))
+    return typer.main.get_command(app)
+
+
+@target(weight=2, words="--words --points --format json --pages 1-3 --help -h -- - --budget 1k,2k")
+def cli(data: bytes) -> None:
+    """Arguments, one a line, to commands that do nothing; and the texts that these parse."""
+    from edgehybrid.cli.bench import parse_contexts
+    from edgehybrid.cli.summarize import _page_range
+
+    arguments = data.decode("utf-8", "surrogateescape").replace("\0", "").split("\n")
+    result = CliRunner().invoke(_app(), arguments)  # type: ignore[arg-type]
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    for parse in (_page_range, parse_contexts):
+        for argument in arguments:
+            with suppress(EdgehybridError):
+                parse(argument)  # type: ignore[operator]
