@@ -15,10 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 from click.testing import CliRunner
+from safetensors.numpy import save as dump
 
 from edgehybrid.bundle import DEFAULT, Bundle, open_bundle
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.runtime.protobuf import ProtobufError
+from edgehybrid.runtime.stream import Stream
+from edgehybrid_kernels import KernelError
 
 SEEDS = Path(__file__).parent / "seeds"
 
@@ -205,7 +208,7 @@ def _app() -> object:
 
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback()(import_module("edgehybrid.cli.main")._root)
-    for name in ("bench", "chat", "generate", "inspect", "summarize"):
+    for name in ("ask", "bench", "chat", "generate", "inspect", "read", "summarize"):
         command = getattr(import_module(f"edgehybrid.cli.{name}"), name)
         app.command(name)(functools.wraps(command)(lambda *args, **kwargs: None))
     return typer.main.get_command(app)
@@ -215,13 +218,76 @@ def _app() -> object:
 def cli(data: bytes) -> None:
     """Arguments, one a line, to commands that do nothing; and the texts that these parse."""
     from edgehybrid.cli.bench import parse_contexts
-    from edgehybrid.cli.summarize import _page_range
+    from edgehybrid.cli.opening import byte_count, page_range
 
     arguments = data.decode("utf-8", "surrogateescape").replace("\0", "").split("\n")
     result = CliRunner().invoke(_app(), arguments)  # type: ignore[arg-type]
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
-    for parse in (_page_range, parse_contexts):
+    for parse in (page_range, byte_count, parse_contexts):
         for argument in arguments:
             with suppress(EdgehybridError):
                 parse(argument)  # type: ignore[operator]
+
+
+@functools.cache
+def _read() -> Stream:
+    """A stream that has read something; it is never changed."""
+    from edgehybrid.runtime.model import load
+
+    stream = load(threads=1).stream()
+    stream.feed(np.arange(200))
+    return stream
+
+
+@target(weight=3, words=JSON + ' "format" "position" "kind" "budget" "document" "sha256" 10')
+def state(data: bytes) -> None:
+    """What a state file says of itself; its numbers are sound."""
+    from edgehybrid.runtime.saving import KEY, _packed
+
+    tensors = {name: _packed(array) for name, array in _read().tensors().items()}
+    path = folder() / "fuzzed.state"
+    path.write_bytes(dump(tensors, metadata={KEY: data.decode("utf-8", "replace")}))
+    _read().model.resume(path)
+
+
+@target(weight=2)
+def state_file(data: bytes) -> None:
+    """The bytes of the file."""
+    path = folder() / "fuzzed.state"
+    path.write_bytes(data)
+    _read().model.resume(path)
+
+
+@target(weight=6)
+def state_numbers(data: bytes) -> None:
+    """Other numbers in a state, whose sum somebody has computed anew: 16 bytes say where each."""
+    stream = _read().fork()
+    arrays = {name: array.copy() for name, array in stream.tensors().items()}
+    names = sorted(arrays)
+    for i in range(0, len(data) - 15, 16):
+        flat = arrays[names[data[i] % len(names)]].reshape(-1)
+        size = flat.dtype.itemsize
+        at = int.from_bytes(data[i + 1 : i + 5], "little") % max(len(flat), 1)
+        if len(flat):
+            flat[at : at + 1] = np.frombuffer(data[i + 8 : i + 8 + size], flat.dtype)
+    with suppress(KernelError):
+        stream.restore(arrays, stream.position)
+        stream.feed(np.arange(70))
+
+
+@target(weight=3, words="position sum rows 0 1")
+def kept(data: bytes) -> None:
+    """The files of a reading that is kept."""
+    from edgehybrid.store.entry import Unlocked, summary_of
+
+    place = folder() / "entry"
+    place.mkdir(exist_ok=True)
+    half = len(data) // 2
+    (place / "about.json").write_bytes(data[:half])
+    (place / "chain").write_bytes(data[half:])
+    (place / "rows").write_bytes(data)
+    summary_of(place)
+    entry = Unlocked(place)
+    entry.rows(3, 5)
+    entry.states()

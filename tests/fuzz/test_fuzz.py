@@ -16,7 +16,7 @@ from mutate import mutated
 from targets import TARGETS, attempt, folder
 
 #: These load a model, or call native code that could end this process.
-OF_THEIR_OWN = ("dense", "pdf", "segment")
+OF_THEIR_OWN = ("dense", "pdf", "segment", "state", "state_file", "state_numbers")
 QUICK = [name for name in TARGETS if name not in OF_THEIR_OWN]
 
 
