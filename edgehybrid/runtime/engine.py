@@ -191,6 +191,11 @@ class Plan:
         engine.lay_out(self._planner, caches)
         self.last_h = self._planner.h
 
+    @property
+    def chunk(self) -> int:
+        """Tokens that are read at once, at most."""
+        return self._engine.chunk
+
     def run(self, ids: NDArray[np.int32], position: int, logits: int) -> None:
         """Read a chunk that begins at `position`; make logits of its last `logits` tokens."""
         _run(self.program, self._planner, ids, position, logits)

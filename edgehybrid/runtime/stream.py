@@ -12,8 +12,9 @@ from tokenizers import Tokenizer
 
 from edgehybrid.errors import RequestError, StreamError
 from edgehybrid.runtime.generation import generate
-from edgehybrid.runtime.graph_route import emit_sentences, finite, run_graphs
+from edgehybrid.runtime.graph_route import finite, run_graphs
 from edgehybrid.runtime.heads import LogitsHead, SentenceHead
+from edgehybrid.runtime.kernel_route import run_plan
 from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.lookup import History
 from edgehybrid.runtime.remembered import Remembered
@@ -243,18 +244,21 @@ class Stream:
         self, tokens: NDArray[np.int32], *, all_logits: bool = False, writing: bool = False
     ) -> Array:
         emitted: list[Array] = []
+        plan: Plan | None = None
         self._broken = True  # until all of it is read: an interrupt leaves layers out of step
         with self._model.lock:
             engine = self._model.turn_to(writing=writing)
             if engine is not None:
-                self._run_plan(engine, tokens, emitted, all_logits=all_logits)
+                if engine not in self._plans:
+                    self._plans[engine] = engine.plan(self.caches)
+                plan = self._plans[engine]
+                run_plan(self._model, self._memory, plan, tokens, emitted, all_logits=all_logits)
             else:
                 run_graphs(self._model, self._memory, tokens, emitted, all_logits=all_logits)
             if self._model.writes and len(tokens):
                 self._memory.took(tokens, emitted[-1][-1])  # before another stream runs
             self._memory.position += len(tokens)
             if self.watcher is not None and len(tokens):
-                plan = None if engine is None else self._plans[engine]
                 self.watcher(attended(self._model, self._memory, plan))
         self._broken = False
         if self._memory.text is not None and not all_logits:
@@ -398,23 +402,3 @@ class Stream:
             self._memory.position += count
         self._broken = False
         return count
-
-    def _run_plan(
-        self, engine: Engine, tokens: NDArray[np.int32], emitted: list[Array], *, all_logits: bool
-    ) -> None:
-        if engine not in self._plans:
-            self._plans[engine] = engine.plan(self.caches)
-        plan, head = self._plans[engine], self._model.head
-        size = HEAD_ROWS if all_logits else engine.chunk
-        for start in range(0, len(tokens), size):
-            part, position = tokens[start : start + size], self.position + start
-            is_last = start + len(part) == len(tokens)
-            logits = len(part) if all_logits else int(is_last and isinstance(head, LogitsHead))
-            plan.run(part, position, logits)
-            h = finite(plan.last_h[: len(part)], position)
-            if isinstance(head, SentenceHead):
-                emit_sentences(head, self._memory.pool, h, part, emitted)
-            elif all_logits:
-                emitted.append(plan.logits(logits).copy())
-            elif logits:
-                emitted.append(plan.logits(1))  # a view of what the next run replaces
