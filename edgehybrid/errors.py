@@ -126,3 +126,8 @@ class NoText(DocumentError):
 
 class RequestError(EdgehybridError, ValueError):
     """An argument cannot be satisfied."""
+
+
+def is_of_a_library(error: BaseException) -> bool:
+    """Whether it comes of what a library was given: a panic of Rust is no Exception."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
 from checkpoints import random_reader
 from shared_files import SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _readings_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Neither tests nor the commands that they start touch the user's own readings."""
+    os.environ["EDGEHYBRID_CACHE"] = str(tmp_path_factory.mktemp("readings"))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -38,7 +39,7 @@ def chat(
     """
     from edgehybrid.runtime.model import load
 
-    talk = load(bundle).chat(system=system, budget=budget)
+    talk = load(bundle).chat(system=_readable(system), budget=budget)
     for line in _lines():
         if line == EXIT:
             return
@@ -47,6 +48,11 @@ def chat(
         elif line:
             answer = talk.send(line, max_tokens=max_tokens, temperature=temperature, seed=seed)
             _print(answer)
+
+
+def _readable(text: str | None) -> str | None:
+    """`text` without the halves of characters that stand for bytes that are no UTF-8."""
+    return None if text is None else os.fsencode(text).decode(errors="replace")
 
 
 def _lines() -> Iterator[str]:

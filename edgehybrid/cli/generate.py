@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -32,9 +33,10 @@ def generate(
 
       cat story.txt | edgehybrid generate granite-350m-int8 - --temperature 0.7 --seed 1
     """
+    from edgehybrid.documents.plain import decode
     from edgehybrid.runtime.model import load
 
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = decode(sys.stdin.buffer.read() if prompt == "-" else os.fsencode(prompt), "the prompt")
     model = load(bundle)
     stream = model.stream(budget=budget)
     ids = model.tokenizer.encode(text).ids

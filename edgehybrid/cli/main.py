@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-import os
-import sys
-from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Annotated, ParamSpec
+from typing import Annotated
 
 import typer
 
@@ -18,15 +14,10 @@ from edgehybrid.cli.ask import ask
 from edgehybrid.cli.bench import bench
 from edgehybrid.cli.chat import chat
 from edgehybrid.cli.generate import generate
+from edgehybrid.cli.guarding import guarded, prepare
 from edgehybrid.cli.inspect import inspect
 from edgehybrid.cli.read import read
 from edgehybrid.cli.summarize import summarize
-from edgehybrid.errors import EdgehybridError
-
-#: The exit codes: a document, bundle or argument that cannot be used; and Ctrl-C.
-USER_ERROR, INTERRUPTED = 2, 130
-
-Arguments = ParamSpec("Arguments")
 
 
 def make_app() -> typer.Typer:
@@ -40,18 +31,19 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_root)
     for command in (summarize, read, ask, chat, generate, inspect, bench):
-        app.command()(_guarded(command))
+        app.command()(guarded(command))
     kept = typer.Typer(no_args_is_help=True, help="Show or delete the readings that are kept.")
     for name, action in cache.COMMANDS.items():
-        kept.command(name)(_guarded(action))
+        kept.command(name)(guarded(action))
     app.add_typer(kept, name="cache")
     for entry in sorted(entry_points(group="edgehybrid.commands"), key=lambda e: e.name):
-        app.command(entry.name)(_guarded(entry.load()))
+        app.command(entry.name)(guarded(entry.load()))
     return app
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command that `arguments` name, by default those of this process."""
+    prepare()
     _log_to_stderr()
     make_app()(arguments)
 
@@ -71,25 +63,6 @@ def _root(
     ] = False,
 ) -> None:
     """Read documents of any length on this machine, in memory that does not grow."""
-
-
-def _guarded(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
-    """`command`, with errors told in one line on stderr."""
-
-    @functools.wraps(command)
-    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except EdgehybridError as error:
-            typer.echo(f"edgehybrid: {error}", err=True)
-            raise typer.Exit(USER_ERROR) from None
-        except KeyboardInterrupt:
-            typer.echo("edgehybrid: interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:  # `edgehybrid … | head`: the reader has what it wanted
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-    return run
 
 
 def _log_to_stderr() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import sentencex
 
 from edgehybrid.documents.document import Block, PageText, Sentence
+from edgehybrid.errors import is_of_a_library
 
 #: Shorter sentences ("See below.") say nothing alone; longer ones are run-on debris.
 MIN_WORDS, MAX_WORDS = 4, 120
@@ -89,7 +90,7 @@ def _pieces(text: str, kind: str, language: str) -> list[str]:
 def _segment(text: str, language: str) -> list[str]:
     try:
         return list(sentencex.segment(language, text))
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException:  # a panic of Rust, which is no Exception: a plainer rule will do
+    except BaseException as error:
+        if not is_of_a_library(error):
+            raise
         return _PLAINLY.findall(text)

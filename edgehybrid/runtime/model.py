@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgehybrid.bundle import DENSE, TOKENIZER, WRITING, Bundle, open_bundle
-from edgehybrid.errors import BundleDamaged, RequestError
+from edgehybrid.errors import BundleDamaged, RequestError, is_of_a_library
 from edgehybrid.runtime.heads import SentenceHead, open_head
 from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.mixers import Parallel, load_mixers
@@ -261,9 +261,9 @@ def open_tokenizer(bundle: Bundle) -> Tokenizer:
         tokenizer = Tokenizer.from_file(str(path))
         tokenizer.no_truncation()
         tokenizer.no_padding()
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as error:  # a plain Exception, or a panic of Rust, which is none
+    except BaseException as error:
+        if not is_of_a_library(error):
+            raise
         why = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise BundleDamaged(f"{path} cannot be used ({why}); export the bundle again") from error
     return tokenizer
