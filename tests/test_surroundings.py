@@ -134,6 +134,12 @@ def test_output_that_holds_ascii_only(tmp_path: Path, environment: dict[str, str
     clean(run("summarize", path, "--points", "2", env={**os.environ, **environment}), 0)
 
 
+def test_errors_do_not_steer_terminals() -> None:
+    done = run("summarize", "\x1b[2J\nnowhere.txt")
+    clean(done, 2, "?[2J nowhere.txt")
+    assert b"\x1b" not in done.stderr
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="others demand UTF-8 in names")
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/caf\xe9"

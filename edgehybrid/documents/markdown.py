@@ -57,4 +57,4 @@ def _plain(token: Token) -> str:
             pieces.append(child.content)
         elif child.type in ("softbreak", "hardbreak"):
             pieces.append(" ")
-    return " ".join("".join(pieces).split())
+    return " ".join(clean("".join(pieces)).split())  # entities may be control characters

@@ -186,6 +186,20 @@ def test_words_in_a_huge_box_are_read(tmp_path: Path) -> None:
     assert [block.text for block in only.blocks] == ["Some plain words."]
 
 
+def test_fonts_do_not_steer_terminals(tmp_path: Path) -> None:
+    cmap = (
+        b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 4 beginbfchar <41> <001b>"
+        b" <42> <202e> <43> <009b> <44> <2066> endbfchar endcmap"
+    )
+    font = FONT.replace(b">>", b"/ToUnicode 7 0 R>>")
+    drawn = b"BT /F1 10 Tf 72 700 Td (Some A[2J B words C and D more.) Tj ET"
+    path = tmp_path / "steers.pdf"
+    path.write_bytes(page(b"/Font<</F1 6 0 R>>", drawn, font, stream(b"", cmap)))
+    (only,) = read_pdf(path)
+    assert "words" in only.blocks[0].text
+    assert only.blocks[0].text.isprintable()
+
+
 def test_a_page_with_too_many_words_costs_that_page(tmp_path: Path) -> None:
     line = b"BT /F1 1 Tf 1 0 0 1 10 %d Tm (" + b"words " * 1000 + b") Tj ET "
     many = b"".join(line % (y % 700) for y in range(200))

@@ -142,3 +142,9 @@ def test_names_that_no_system_can_open() -> None:
     for name in ("a\0b", "x" * 5000):
         with pytest.raises(DocumentError, match="cannot open"):
             open_document(name)
+
+
+def test_entities_do_not_steer_terminals() -> None:
+    text = "Some &#27;[2J words &#x9b; and &#8238;sdrow&#x2066; &ZeroWidthSpace;more."
+    (page,) = open_text(text, "made", markdown=True)
+    assert all(character.isprintable() for block in page.blocks for character in block.text)

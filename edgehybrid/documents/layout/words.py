@@ -16,10 +16,12 @@ _LIGATURES = {
     code: unicodedata.normalize("NFKC", chr(code))
     for code in (*range(0xFB00, 0xFB07), 0x0132, 0x0133)
 }
-#: Removed: control characters, zero-width signs, the byte order mark, PDFium's hyphen sign.
+#: Removed: control characters, those that turn the direction of writing, zero-width signs, the
+#: byte order mark, PDFium's hyphen sign.
 _REMOVED = dict.fromkeys(
     (
         *(*range(0x09), 0x0B, *range(0x0E, 0x20), *range(0x7F, 0xA0)),
+        *(*range(0x202A, 0x202F), *range(0x2066, 0x206A)),
         *(0x200B, 0x200C, 0x2060, 0xFEFF, 0xFFFE, 0xFFFF),
     )
 )
