@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import edgehybrid
-from edgehybrid.errors import RequestError
+from edgehybrid.errors import Cancelled, RequestError
 from edgehybrid.tasks.matching import matches
 
 BRIDGE = [
@@ -126,6 +126,28 @@ def test_a_language_model_is_asked(writer: edgehybrid.Model, budget: int | None)
     assert {s.page for s in answer.sources} <= {1, 2, 3}
     assert sum(shares) == pytest.approx(1, abs=0.01)
     assert shares == sorted(shares, reverse=True)
+
+
+@pytest.mark.parametrize("state", ["float32", "float16"])
+def test_a_language_models_reading_goes_on(
+    writer: edgehybrid.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setenv("EDGEHYBRID_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "a.txt"
+    path.write_text("\f".join(BRIDGE * 4))
+    how = {"model": writer, "budget": 64, "keep": edgehybrid.Keep(state=state)}
+    with pytest.raises(Cancelled):
+        edgehybrid.read(path, progress=lambda now: now.pages_read < 7, **how)
+    resumed, again = (edgehybrid.read(path, **how) for _ in range(2))
+    assert 0 < resumed.reading.resumed < resumed.reading.tokens == again.reading.resumed
+    plain = edgehybrid.read(path, model=writer, budget=64)
+    assert resumed.reading.tokens == plain.reading.tokens
+    np.testing.assert_array_equal(resumed.links, plain.links)
+    if state == "float32":
+        texts = [d.ask("Why?", max_tokens=6, seed=1).text for d in (resumed, again, plain)]
+        assert texts[0] == texts[1] == texts[2]
+        for name, array in plain.stream.tensors().items():
+            np.testing.assert_array_equal(again.stream.tensors()[name], array)
 
 
 def test_sources_are_where_attention_goes(writer: edgehybrid.Model) -> None:

@@ -37,10 +37,10 @@ def summarize(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep the reading, and go on from one that is kept.")
     ] = False,
-    checkpoint_bytes: Annotated[str, typer.Option(help="All states take at most this.")] = "64M",
-    state: Annotated[str, typer.Option(help="float16 halves states, and is not exact.")] = (
-        "float32"
-    ),
+    checkpoint_bytes: Annotated[str, typer.Option(help="Of --resume: all states.")] = "64M",
+    state: Annotated[
+        str, typer.Option(help="Of --resume: float16 halves states, and is not exact.")
+    ] = "float32",
     max_tokens: Annotated[int | None, typer.Option(help="Write at most so many tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the same text again.")] = None,

@@ -143,9 +143,9 @@ class Journal:
         if drop is None:
             self._keeping = None
             log.warning(
-                "two states of %d bytes are more than the %d that checkpoints may take: "
-                "no more are saved",
-                *(size, keeping.checkpoint_bytes),
+                "two states of %s bytes are more than the %s that checkpoints may take, and no "
+                "more are saved: allow more, or keep fewer tokens with a budget",
+                *(f"{size:,}", f"{keeping.checkpoint_bytes:,}"),
             )
             return
         links, arrays, _ = self._on_disk
