@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import subprocess
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 import edgehybrid
 from edgehybrid import Keep
-from edgehybrid.errors import CacheError, Cancelled, RequestError
+from edgehybrid.errors import CacheError, Cancelled, NotFound, RequestError
 from edgehybrid.store import folder
 from edgehybrid.store.entry import LOCK
 from edgehybrid.store.thinning import too_many
@@ -283,6 +284,30 @@ def test_a_full_disk_costs_the_checkpoints_only(
     assert "No space left" in caplog.text
     monkeypatch.undo()
     assert_same(kept, edgehybrid.read(path, model=model))
+
+
+def test_a_document_that_changes_while_it_is_read(model: edgehybrid.Model, path: Path) -> None:
+    """What was read is not taken for what the file was before."""
+    before = path.read_text()
+
+    def change(_: edgehybrid.Progress) -> None:
+        path.write_text("Another story. " * 300)
+
+    edgehybrid.read(path, model=model, keep=True, progress=change)
+    assert [s.pages for s in folder.summaries()] == [None]
+    path.write_text(before)
+    assert edgehybrid.read(path, model=model, keep=True).reading.pages == PAGES
+    assert [s.pages for s in folder.summaries()] == [PAGES]
+
+
+def test_names_that_are_no_utf8_and_pipes(model: edgehybrid.Model, tmp_path: Path) -> None:
+    path = tmp_path / "caf\udce9\x1b.txt"
+    path.write_text("\f".join(pages(1, 2)))
+    reads = [edgehybrid.read(path, model=model, keep=True) for _ in range(2)]
+    assert reads[1].reading.resumed == reads[0].reading.tokens
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(NotFound, match="no file"):
+        edgehybrid.read(tmp_path / "pipe.txt", model=model, keep=True)
 
 
 def test_two_processes_at_once(path: Path) -> None:

@@ -124,7 +124,7 @@ class Entry(Unlocked):
 
     def tell(self, about: dict[str, Any]) -> None:
         """Write `about.json`."""
-        self.write(ABOUT, json.dumps(about, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        self.write(ABOUT, json.dumps(about).encode())
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file as a whole."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.errors import StateDamaged, StateError
+from edgehybrid.errors import StateDamaged, StateError, StateNotFound
 from edgehybrid.runtime.model import Model
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.store.entry import LINK, STATE, Entry, Unlocked
@@ -74,7 +74,10 @@ class Journal:
         Raises:
             StateError: it is not sound.
         """
-        stream = model.resume(source.states()[position])
+        states = source.states()
+        if position not in states:
+            raise StateNotFound(f"{source.path} has no state of position {position} any more")
+        stream = model.resume(states[position])
         links = source.chain[source.chain["position"] <= position]
         rows = source.rows(int(links["rows"][-1]), self._width) if self._width else None
         data = b"" if rows is None else rows.tobytes()
@@ -85,11 +88,6 @@ class Journal:
         self.links, self._rows_sum = links, sums
         self._rows = [] if rows is None else [rows]
         return stream
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether all that was read is, or will be, on disk."""
-        return self._keeping is not None
 
     def begin(self) -> None:
         """Make the folder hold what this begins with, and nothing that came after it."""

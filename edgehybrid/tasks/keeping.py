@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import edgehybrid
 from edgehybrid.documents.document import Document, Sentence
@@ -19,8 +19,10 @@ from edgehybrid.runtime.stream import Stream
 from edgehybrid.store import folder
 from edgehybrid.store.entry import SENTENCES, Entry, read_plain
 from edgehybrid.store.journal import Journal, Keeping
-from edgehybrid.tasks.feeding import Feeder
 from edgehybrid.tasks.reading import Reading
+
+if TYPE_CHECKING:
+    from edgehybrid.tasks.read import ReadDocument
 
 log = logging.getLogger("edgehybrid")
 
@@ -82,6 +84,8 @@ def identity(source: Path | Document, pages: tuple[int, int] | None, *, damaged:
         digest.update(json.dumps(source.sentences).encode())
     else:
         try:
+            if not source.is_file():  # a pipe could be read only once
+                raise NotFound(f"cannot read {source}: it is no file, or is not there")
             with source.open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
@@ -100,14 +104,17 @@ def begin(entry: Entry, name: str, model: Model) -> None:
         entry.tell({"format": FORMAT, "name": name, "model": model.bundle.name})
 
 
-def finish(entry: Entry, name: str, feeder: Feeder, reading: Reading) -> None:
+def finish(entry: Entry, document: ReadDocument) -> None:
     """Write what `find` needs, now that all is read, and hold all readings to their bound."""
+    position, reading = document.stream.position, document.reading
+    if not entry.mine or position not in entry.states():
+        return
     sentences = json.dumps(reading.sentences).encode()
     finished: dict[str, Any] = {name: getattr(reading, name) for name in _COUNTS}
-    finished |= {"position": feeder.stream.position, "sentences": _sum(sentences)}
+    finished |= {"position": position, "sentences": _sum(sentences)}
     with _going_on_without():
         entry.write(SENTENCES, sentences)
-        about = {"format": FORMAT, "name": name, "model": feeder.stream.model.bundle.name}
+        about = {"format": FORMAT, "name": document.name, "model": document.model.bundle.name}
         entry.tell(about | {"finished": finished})
         folder.hold_to_bound(entry.path)
 

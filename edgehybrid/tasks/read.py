@@ -134,13 +134,16 @@ def read(
     if how is None:
         with opening.open() as opened:  # a PDF is already being parsed while the model is loaded
             return _read(opened, _stream(model, budget), None, progress)
-    stream = _stream(model, budget)
-    place = kept.open_keeping(stream, opening.identity(), how)
+    stream, content = _stream(model, budget), opening.identity()
+    place = kept.open_keeping(stream, content, how)
     with place.entry:
         if found := kept.find(place.entry, stream.model, _width(stream.model)):
             return ReadDocument(opening.name, found[0], found[1], found[2].links)
         with opening.open() as opened:
-            return _read(opened, stream, place, progress)
+            document = _read(opened, stream, place, progress)
+        if content == opening.identity():  # else it was changed while it was read
+            kept.finish(place.entry, document)
+        return document
 
 
 @dataclass(frozen=True)
@@ -200,8 +203,6 @@ def _read(
         raise
     if not reading.tokens:
         raise NoText(f"{source.name}: no text on any of {reading.pages} pages")
-    if place is not None and feeder.journal.is_kept:
-        kept.finish(place.entry, source.name, feeder, reading)
     return _so_far(source.name, feeder, reading)
 
 
