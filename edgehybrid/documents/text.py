@@ -24,6 +24,7 @@ _DOT_LEADER = re.compile(r"(\.\s?){4,}\s*\d+\s*$")
 MAX_BLOCK = 1 << 20
 #: What patterns for the end of a line look at; the whole of a long line would take them too long.
 TAIL = 200
+_HALVES = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u200b\ufeff\u00ad\u202a-\u202e\u2066-\u2069]"
 )
@@ -31,6 +32,7 @@ _CONTROL = re.compile(
 
 def clean(text: str) -> str:
     """`text` with plain line ends and without characters that only steer terminals or layout."""
+    text = _HALVES.sub("\ufffd", text)  # of a character, which no tokenizer takes
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

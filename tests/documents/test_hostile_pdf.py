@@ -7,7 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from documents.pdf_files import HEADER, Text, assemble, content, objects, simple, stream
+from documents.pdf_files import (
+    HEADER,
+    Text,
+    assemble,
+    assemble_with_stream,
+    content,
+    objects,
+    simple,
+    stream,
+)
 
 from edgehybrid.documents.pdf import read_pdf
 from edgehybrid.errors import DocumentError
@@ -145,6 +154,16 @@ def xref_cycle() -> bytes:
     return data.replace(b"/Root 1 0 R>>", b"/Root 1 0 R/Prev %d>>" % table)
 
 
+def negative_columns() -> bytes:
+    data = assemble_with_stream(objects([stream(b"", WORDS)]))
+    return data.replace(b"/Columns 5", b"/Columns -5")
+
+
+def columns_without_end() -> bytes:
+    data = assemble_with_stream(objects([stream(b"", WORDS)]))
+    return data.replace(b"/Columns 5", b"/Columns 99999999999999")
+
+
 HOSTILE: list[Callable[[], bytes]] = [
     flate_twice,
     flate_many_times,
@@ -160,6 +179,8 @@ HOSTILE: list[Callable[[], bytes]] = [
     deep_arrays,
     length_that_refers_to_itself,
     xref_cycle,
+    negative_columns,
+    columns_without_end,
 ]
 
 

@@ -19,6 +19,8 @@ from edgehybrid.documents.pdf.syntax import (
 
 #: A cross-reference stream larger than this, in bytes, is not read: it would list 10**7 objects.
 MAX_XREF = 1 << 27
+#: A row there has at most so many bytes; real ones have ten.
+MAX_COLUMNS = 4096
 #: The header may come after junk of so many bytes, and the tables' offsets count from it or not.
 MAX_JUNK = 1024
 
@@ -153,7 +155,8 @@ def _content(data: Data, stream: Stream) -> bytes | None:
         raise DamageError("its cross-reference stream cannot be decoded") from error
     if (number(stream.dictionary, b"Predictor") or 1) < 10:
         return packed
-    return _unpredicted(packed, number(stream.dictionary, b"Columns") or 1)
+    columns = number(stream.dictionary, b"Columns") or 1
+    return _unpredicted(packed, columns) if 0 < columns <= MAX_COLUMNS else None
 
 
 def _unpredicted(packed: bytes, columns: int) -> bytes | None:
