@@ -6,6 +6,8 @@ import time
 
 import typer
 
+from edgehybrid.cli.opening import shown
+
 
 def list_readings() -> None:
     """Show which readings are kept, the latest used first."""
@@ -17,7 +19,7 @@ def list_readings() -> None:
         pages = "unfinished" if one.pages is None else f"{one.pages:,} pages"
         typer.echo(
             f"{used}  {one.nbytes / 1e6:8.1f} MB  {one.checkpoints:3} checkpoints  "
-            f"{pages:>12}  {_shown(one.model)}  {_shown(one.name)}"
+            f"{pages:>12}  {shown(one.model)}  {shown(one.name)}"
         )
     total = sum(one.nbytes for one in kept)
     typer.echo(
@@ -25,11 +27,6 @@ def list_readings() -> None:
         f"{folder.bound() / 1e6:.0f} MB, in {folder.place()}",
         err=True,
     )
-
-
-def _shown(name: str) -> str:
-    """Without what would steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def clear() -> None:

@@ -68,20 +68,30 @@ def source(file: str, command: str) -> Iterator[str | Document]:
     if file != "-":
         yield file
         return
-    data = sys.stdin.buffer.read()
+    from edgehybrid.documents.document import Document
+    from edgehybrid.documents.opening import decode
+    from edgehybrid.documents.plain import MAX_TEXT_BYTES
+    from edgehybrid.errors import DocumentTooLarge, EmptyFile
+
+    data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
+    if len(data) > MAX_TEXT_BYTES:
+        raise DocumentTooLarge(
+            f"standard input holds over {MAX_TEXT_BYTES} bytes; put it into a file and name that"
+        )
     if b"%PDF-" in data[:1024]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "stdin.pdf"
             path.write_bytes(data)
             yield str(path)
         return
-    from edgehybrid.documents.document import Document
-    from edgehybrid.documents.opening import decode
-    from edgehybrid.errors import EmptyFile
-
     if not data.strip():
         raise EmptyFile(f"standard input is empty; pipe a document into `edgehybrid {command} -`")
     yield Document.from_text(decode(data, "standard input"), name="standard input")
+
+
+def shown(name: str) -> str:
+    """A name without what would steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in name)
 
 
 def warn(pages: int, without_text: tuple[int, ...], unreadable: tuple[int, ...]) -> None:
@@ -91,5 +101,5 @@ def warn(pages: int, without_text: tuple[int, ...], unreadable: tuple[int, ...])
         (unreadable, "could not be parsed and were not read"),
     ):
         if numbers:
-            shown = ", ".join(map(str, numbers[:NAMED])) + (", …" if len(numbers) > NAMED else "")
-            typer.echo(f"edgehybrid: {len(numbers)} of {pages} pages {what}: {shown}", err=True)
+            some = ", ".join(map(str, numbers[:NAMED])) + (", …" if len(numbers) > NAMED else "")
+            typer.echo(f"edgehybrid: {len(numbers)} of {pages} pages {what}: {some}", err=True)

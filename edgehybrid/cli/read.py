@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgehybrid.cli.opening import keeping, page_range, source, warn
+from edgehybrid.cli.opening import keeping, page_range, shown, source, warn
 
 
 def read(
@@ -50,6 +50,6 @@ def read(
     warn(found.pages, tuple(found.pages_without_text), tuple(found.unreadable_pages))
     again = f", {found.resumed:,} of them before" if found.resumed else ""
     typer.echo(
-        f"{document.name}: {found.pages:,} pages, {found.tokens:,} tokens read{again}; "
+        f"{shown(document.name)}: {found.pages:,} pages, {found.tokens:,} tokens read{again}; "
         f"{document.stream.nbytes:,} bytes are remembered"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgehybrid.cli.opening import keeping, page_range, source, warn
+from edgehybrid.cli.opening import keeping, page_range, shown, source, warn
 
 if TYPE_CHECKING:
     from edgehybrid.tasks.summarize import Stats, Summary
@@ -110,7 +110,7 @@ class _Printer:
 
 
 def _heading(file: str, format: Format) -> str:
-    name = "standard input" if file == "-" else Path(file).name
+    name = "standard input" if file == "-" else shown(Path(file).name)
     return f"# {name}\n\n" if format is Format.markdown else ""
 
 
@@ -121,7 +121,7 @@ def render(summary: Summary, format: Format) -> str:
 
         return json.dumps(as_json(summary), ensure_ascii=False, indent=2)
     if format is Format.markdown:
-        lines = [f"# {summary.document}", ""]
+        lines = [f"# {shown(summary.document)}", ""]
         if summary.written is not None:
             return "\n".join([*lines, summary.written])
         return "\n".join(lines + [f"- {p.text} *(p. {p.page})*" for p in summary.points])
