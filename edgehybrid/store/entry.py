@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -102,7 +103,8 @@ class Entry(Unlocked):
         for left in path.iterdir():
             if is_unfinished(left.name):
                 left.unlink()
-        os.utime(path)
+        now = time.time_ns()  # the system's own time of a change may be some milliseconds late
+        os.utime(path, ns=(now, now))
         return cls(path, lock)
 
     @property
