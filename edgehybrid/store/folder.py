@@ -64,6 +64,11 @@ def open_entry(model: str, document: str) -> Entry:
         return Entry.open(path)
 
 
+def has(document: str) -> bool:
+    """Whether there is a reading of that document, by any model."""
+    return any(path.name.endswith(f".{document}") for path in _entries())
+
+
 def others(model: str, but: Path) -> list[Unlocked]:
     """Other readings of the same model and options, the latest first; none is locked."""
     found = [path for path in _entries() if path.name.startswith(f"{model}.") and path != but]

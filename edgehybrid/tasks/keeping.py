@@ -72,6 +72,11 @@ def open_keeping(stream: Stream, document: str, keep: Keep) -> Keeping:
     return Keeping(entry, others, keep.checkpoint_bytes, keep.state == "float16")
 
 
+def may_be_kept(document: str) -> bool:
+    """Whether there is a reading of what `document` names, by whatever model."""
+    return folder.has(_key(document))
+
+
 def identity(source: Path | Document, pages: tuple[int, int] | None, *, damaged: bool) -> str:
     """A name for the content of `source`, as it is read.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,13 +134,17 @@ def read(
     if how is None:
         with opening.open() as opened:  # a PDF is already being parsed while the model is loaded
             return _read(opened, _stream(model, budget), None, progress)
-    stream, content = _stream(model, budget), opening.identity()
-    place = kept.open_keeping(stream, content, how)
-    with place.entry:
+    content = opening.identity()
+    with ExitStack() as stack:
+        # as above, unless the reading may be there already, so that nothing need be parsed
+        early = None if kept.may_be_kept(content) else stack.enter_context(opening.open())
+        stream = _stream(model, budget)
+        place = kept.open_keeping(stream, content, how)
+        stack.enter_context(place.entry)
         if found := kept.find(place.entry, stream.model, _width(stream.model)):
             return ReadDocument(opening.name, found[0], found[1], found[2].links)
-        with opening.open() as opened:
-            document = _read(opened, stream, place, progress)
+        opened = early or stack.enter_context(opening.open())
+        document = _read(opened, stream, place, progress)
         if content == opening.identity():  # else it was changed while it was read
             kept.finish(place.entry, document)
         return document
