@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -19,3 +20,18 @@ def test_the_summary_at_the_top_is_the_handbooks() -> None:
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
     assert done.stdout == shown
+
+
+def test_the_questions_are_answered_so() -> None:
+    """Each line `$ edgehybrid ask ...` stands before what it prints."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = [block for block in text.split("```")[1::2] if block.startswith("\n$ edgehybrid ask")]
+    commands = [command.strip().split("\n", 1) for command in shown[0].split("\n$ ")]
+    assert len(commands) == 2
+    for command, answer in commands:
+        done = subprocess.run(
+            [sys.executable, "-c", "from edgehybrid.cli import main; main()"]
+            + shlex.split(command.removeprefix("$ "))[1:],
+            capture_output=True, text=True, cwd=ROOT,
+        )  # fmt: skip
+        assert done.stdout.strip() == answer.strip()
