@@ -26,12 +26,9 @@ def test_the_questions_are_answered_so() -> None:
     """Each line `$ edgehybrid ask ...` stands before what it prints."""
     text = (ROOT / "README.md").read_text("utf-8")
     shown = [block for block in text.split("```")[1::2] if block.startswith("\n$ edgehybrid ask")]
-    commands = [command.strip().split("\n", 1) for command in shown[0].split("\n$ ")]
+    commands = [command.split("\n", 1) for command in shown[0].split("\n$ ")[1:]]
     assert len(commands) == 2
     for command, answer in commands:
-        done = subprocess.run(
-            [sys.executable, "-c", "from edgehybrid.cli import main; main()"]
-            + shlex.split(command.removeprefix("$ "))[1:],
-            capture_output=True, text=True, cwd=ROOT,
-        )  # fmt: skip
+        words = ["-c", "from edgehybrid.cli import main; main()", *shlex.split(command)[1:]]
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=ROOT)
         assert done.stdout.strip() == answer.strip()
