@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import edgehybrid
 from edgehybrid import Keep
-from edgehybrid.errors import CacheError, Cancelled, NotFound, RequestError
+from edgehybrid.errors import CacheError, Cancelled, DocumentError, NotFound, RequestError
 from edgehybrid.store import folder
 from edgehybrid.store.entry import LOCK
 from edgehybrid.store.thinning import too_many
@@ -298,6 +298,16 @@ def test_a_document_that_changes_while_it_is_read(model: edgehybrid.Model, path:
     path.write_text(before)
     assert edgehybrid.read(path, model=model, keep=True).reading.pages == PAGES
     assert [s.pages for s in folder.summaries()] == [PAGES]
+
+
+def test_nothing_is_left_of_what_cannot_be_read(model: edgehybrid.Model, tmp_path: Path) -> None:
+    (tmp_path / "blank.txt").write_text(" \n ")
+    with pytest.raises(DocumentError):
+        edgehybrid.read(tmp_path / "blank.txt", model=model, keep=True)
+    edgehybrid.read(
+        edgehybrid.Document.from_text("A word."), model=model, keep=Keep(checkpoint_bytes=9)
+    )
+    assert folder.summaries() == []
 
 
 def test_names_that_are_no_utf8_and_pipes(model: edgehybrid.Model, tmp_path: Path) -> None:

@@ -112,12 +112,6 @@ class Entry(Unlocked):
         """Whether it may be written to."""
         return self._lock is not None
 
-    def __enter__(self) -> Entry:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Let others have it; a second call does nothing."""
         if self._lock is not None:

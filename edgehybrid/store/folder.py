@@ -96,7 +96,7 @@ def clear() -> tuple[int, int]:
     """
     if not place().exists():
         return 0, 0
-    gone = [size for path in _entries() if (size := _delete(path)) is not None]
+    gone = [size for path in _entries() if (size := delete(path)) is not None]
     return len(gone), sum(gone)
 
 
@@ -110,12 +110,16 @@ def hold_to_bound(keep: Path) -> None:
     for path in sizes:
         if sum(sizes.values()) <= bound():
             return
-        if path != keep and _delete(path) is not None:
+        if path != keep and delete(path) is not None:
             sizes[path] = 0
 
 
-def _delete(path: Path) -> int | None:
-    """Bytes that were deleted; None if somebody is using it."""
+def delete(path: Path) -> int | None:
+    """Delete a reading; bytes that were freed, None if somebody is using it.
+
+    Raises:
+        CacheError: the folder cannot be used.
+    """
     with _locked() as folder:
         lock = FileLock(path / LOCK)
         try:

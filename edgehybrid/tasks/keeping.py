@@ -125,6 +125,19 @@ def finish(entry: Entry, document: ReadDocument) -> None:
 
 
 @contextmanager
+def using(entry: Entry) -> Iterator[None]:
+    """Let others have it at the end; without a state in it, it is of no use and is deleted."""
+    mine = entry.mine
+    try:
+        yield
+    finally:
+        entry.close()
+        if mine and not entry.states():
+            with _going_on_without():
+                folder.delete(entry.path)
+
+
+@contextmanager
 def _going_on_without() -> Iterator[None]:
     """What was read is worth more than that it could not be kept."""
     try:

@@ -140,7 +140,7 @@ def read(
         early = None if kept.may_be_kept(content) else stack.enter_context(opening.open())
         stream = _stream(model, budget)
         place = kept.open_keeping(stream, content, how)
-        stack.enter_context(place.entry)
+        stack.enter_context(kept.using(place.entry))
         if found := kept.find(place.entry, stream.model, _width(stream.model)):
             return ReadDocument(opening.name, found[0], found[1], found[2].links)
         opened = early or stack.enter_context(opening.open())
