@@ -50,6 +50,8 @@ KEY = "edgehybrid"
 #: Names and shapes of some thousand tensors, and what is said of the document, need no more bytes.
 MAX_HEADER_BYTES = 1 << 20
 MAX_DOCUMENT_BYTES = 1 << 16
+#: Name, type and shape of a tensor, as JSON, at most.
+HEADER_BYTES = 256
 #: What may be halved; logits, sums and scores are small, and decide more.
 HALVED = ("recurrent", "conv", "keys", "values")
 Tensors = dict[str, NDArray[Any]]
@@ -77,6 +79,15 @@ def save(stream: Stream, path: str | os.PathLike[str], *, half: bool) -> int:
     except OSError as error:
         raise StateError(f"cannot write {path}: {error.strerror or error}") from error
     return len(data)
+
+
+def size_of(stream: Stream, *, half: bool) -> int:
+    """Bytes that the file of `stream` will take, at most, if all that may be halved can be."""
+    sizes = (
+        array.nbytes // (2 if half and _may_be_halved(name, array) else 1)
+        for name, array in stream.tensors().items()
+    )
+    return sum(sizes) + MAX_DOCUMENT_BYTES + HEADER_BYTES * len(stream.tensors())
 
 
 def resume(model: Model, path: str | os.PathLike[str]) -> Stream:
@@ -178,9 +189,9 @@ def _halved(tensors: Tensors) -> Tensors:
     """The same in half precision, where it fits; the scale of a state is multiplied in."""
     made = dict(tensors)
     for name, array in tensors.items():
-        prefix, _, kind = name.rpartition(".")
-        if kind not in HALVED or array.dtype != np.float32:
+        if not _may_be_halved(name, array):
             continue
+        prefix, _, kind = name.rpartition(".")
         scale = tensors.get(f"{prefix}.scale") if kind == "recurrent" else None
         whole = array if scale is None else array * scale[:, None, None]
         with np.errstate(over="ignore"):
@@ -190,6 +201,10 @@ def _halved(tensors: Tensors) -> Tensors:
             if scale is not None:
                 made[f"{prefix}.scale"] = np.ones_like(scale)
     return made
+
+
+def _may_be_halved(name: str, array: NDArray[Any]) -> bool:
+    return name.rpartition(".")[2] in HALVED and array.dtype == np.float32
 
 
 def _packed(array: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgehybrid.errors import StateDamaged, StateError, StateNotFound
 from edgehybrid.runtime.model import Model
+from edgehybrid.runtime.saving import size_of
 from edgehybrid.runtime.stream import Stream
 from edgehybrid.store.entry import LINK, STATE, Entry, Unlocked
 from edgehybrid.store.thinning import too_many
@@ -22,8 +23,6 @@ log = logging.getLogger("edgehybrid")
 
 #: Saving takes at most this part of the time, and is not done more often than so many seconds.
 SHARE, SECONDS = 0.05, 0.1
-#: A state's file is larger than its numbers by at most so many bytes.
-HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Journal:
 
     def _save(self, stream: Stream, keeping: Keeping) -> None:
         entry, states = keeping.entry, keeping.entry.states()
-        size = sum(a.nbytes for a in stream.tensors().values()) // (1 + keeping.half) + HEADER
+        size = size_of(stream, half=keeping.half)
         sizes = {position: path.stat().st_size for position, path in states.items()}
         drop = too_many(sizes, size, keeping.checkpoint_bytes)
         if drop is None:
