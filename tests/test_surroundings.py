@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -218,11 +219,12 @@ def _ended(process: subprocess.Popen[str], number: int) -> tuple[str, str]:
 
 def _lives(group: int) -> bool:
     """Whether a process of the group is left after a moment."""
-    for _ in range(20):
+    for _ in range(100):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
             return False
         time.sleep(0.1)
-    os.killpg(group, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
     return True

@@ -19,7 +19,8 @@ def round_rows(x: Floats, block: int) -> tuple[npt.NDArray[np.int8], Floats]:
     tokens, inputs = x.shape
     parts = x.reshape(tokens, -1, block or inputs)
     step = np.maximum(np.abs(parts).max(-1), _TINY) / np.float32(127)
-    codes = np.rint(parts * (np.float32(1) / step)[..., None])
+    inverse = (np.float32(1) / step)[..., None]
+    codes = np.rint(parts.astype(np.float64) * inverse)  # rounded once, as kernels fuse it
     return codes.reshape(x.shape).astype(np.int8), step
 
 
