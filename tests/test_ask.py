@@ -199,6 +199,8 @@ def test_json_and_exit_codes(
     code, out, err = run("ask", file, "Who?", "--checkpoint-bytes", "many")
     assert (code, out) == (2, "")
     assert "'many' is not a size such as" in err
+    code, out, err = run("ask", "missing.pdf", "Who?", "--passages", "0")
+    assert (code, "passages is 0" in err) == (2, True)  # before anything is opened
     code, out, err = run("cache", "list")
     assert (code, out.count("a.txt")) == (0, 1)
     assert "1 readings" in err

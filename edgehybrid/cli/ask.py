@@ -51,9 +51,13 @@ def ask(
       edgehybrid ask report.pdf "What did it cost?" --model granite-350m-int8
     """
     from edgehybrid.cli.progress import progress_bar
+    from edgehybrid.tasks.ask import Question, answer, check
     from edgehybrid.tasks.read import read
 
     keep = keeping(checkpoint_bytes, state)
+    show = _show if format is Format.text else None
+    asked = Question(question, passages, max_tokens, temperature, seed, show)
+    check(asked)
     with source(file, "ask") as opened, progress_bar() as progress:
         document = read(
             opened,
@@ -67,16 +71,9 @@ def ask(
         )
     found = document.reading
     warn(found.pages, tuple(found.pages_without_text), tuple(found.unreadable_pages))
-    answer = document.ask(
-        question,
-        passages=passages,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        seed=seed,
-        show=_show if format is Format.text else None,
-    )
-    typer.echo(_render(answer, format))
-    if answer.written is None and not answer.passages:
+    told = answer(document, asked)
+    typer.echo(_render(told, format))
+    if told.written is None and not told.passages:
         raise typer.Exit(NOTHING)
 
 

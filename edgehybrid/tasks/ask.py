@@ -127,7 +127,7 @@ def ask(
         as `edgehybrid.read`.
     """
     asked = Question(question, passages, max_tokens, temperature, seed, show)
-    _check(asked)
+    check(asked)
     document = read(
         source,
         pages=pages,
@@ -147,7 +147,7 @@ def answer(document: ReadDocument, asked: Question) -> Answer:
     Raises:
         RequestError: the question is empty, or an argument is out of range.
     """
-    _check(asked)
+    check(asked)
     began, model = time.monotonic(), document.model
     found: tuple[Passage, ...] = ()
     written, sources = None, Sources(document)
@@ -161,7 +161,12 @@ def answer(document: ReadDocument, asked: Question) -> Answer:
     return Answer(found, written, pages, document.name, model.bundle.name, seconds)
 
 
-def _check(asked: Question) -> None:
+def check(asked: Question) -> None:
+    """Look at the question before anything is read for it.
+
+    Raises:
+        RequestError: it is empty, or a number is out of range.
+    """
     if not asked.text.strip():
         raise RequestError("the question is empty; ask something")
     for name in ("passages", "max_tokens"):
