@@ -201,6 +201,9 @@ def test_json_and_exit_codes(
     assert "'many' is not a size such as" in err
     code, out, err = run("ask", "missing.pdf", "Who?", "--passages", "0")
     assert (code, "passages is 0" in err) == (2, True)  # before anything is opened
+    for command in (["ask", "missing.pdf", "Who?"], ["summarize", "missing.pdf"]):
+        code, out, err = run(*command, "--seed", "1")
+        assert (code, "seed is 1, but reader-int8 is a reader" in err) == (2, True)
     code, out, err = run("cache", "list")
     assert (code, out.count("a.txt")) == (0, 1)
     assert "1 readings" in err

@@ -53,18 +53,20 @@ def ask(
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.ask import Question, answer, check
     from edgehybrid.tasks.read import read
+    from edgehybrid.tasks.summarize import fit_for
 
     keep = keeping(checkpoint_bytes, state)
     show = _show if format is Format.text else None
     asked = Question(question, passages, max_tokens, temperature, seed, show)
     check(asked)
+    loaded = fit_for(asked, model)
     with source(file, "ask") as opened, progress_bar() as progress:
         document = read(
             opened,
             pages=page_range(pages),
             password=password,
             damaged=damaged,
-            model=model,
+            model=loaded,
             budget=budget,
             keep=keep,
             progress=progress,

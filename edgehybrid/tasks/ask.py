@@ -19,7 +19,7 @@ from edgehybrid.tasks.matching import NO_MATCH, matches
 from edgehybrid.tasks.read import ReadDocument, read
 from edgehybrid.tasks.reading import Tell
 from edgehybrid.tasks.sources import Sources
-from edgehybrid.tasks.summarize import only_writers
+from edgehybrid.tasks.summarize import fit_for, only_writers
 from edgehybrid.tasks.write import MAX_TOKENS, Prompt, Writing, ask_about, write
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def ask(
     """
     asked = Question(question, passages, max_tokens, temperature, seed, show)
     check(asked)
+    model = fit_for(asked, model)
     document = read(
         source,
         pages=pages,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Without a wish, a summary takes this part of the document, within these bounds, in words.
 SHARE, FEWEST, MOST = 0.05, 60, 220
+#: What only a language model can be asked for.
+WRITERS_ONLY = ("max_tokens", "temperature", "seed")
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ def summarize(
     """
     wish = Wish(words, points, max_tokens, temperature, seed, show)
     check(wish)
+    model = fit_for(wish, model)
     document = read(
         source,
         pages=pages,
@@ -189,13 +192,31 @@ def summary_of(document: ReadDocument, wish: Wish, *, stream: Stream | None = No
     return Summary(tuple(chosen), document.name, name, _stats(document))
 
 
+def fit_for(
+    wish: object, model: Model | str | os.PathLike[str] | None
+) -> Model | str | os.PathLike[str] | None:
+    """`model`, loaded already if it has to be a language model: one that is not reads nothing.
+
+    Raises:
+        RequestError: it is a reader, and something was asked that only the other can do.
+    """
+    from edgehybrid.runtime.model import Model, load
+
+    if all(getattr(wish, name) is None for name in WRITERS_ONLY):
+        return model
+    loaded = model if isinstance(model, Model) else load(model)
+    if not loaded.writes:
+        only_writers(loaded, wish)
+    return loaded
+
+
 def only_writers(model: Model, wish: object) -> None:
     """Refuse what only a language model can do.
 
     Raises:
         RequestError: something of it was asked.
     """
-    for name in ("max_tokens", "temperature", "seed"):
+    for name in WRITERS_ONLY:
         if (value := getattr(wish, name)) is not None:
             raise RequestError(
                 f"{name} is {value}, but {model.bundle.name} is a reader, which quotes: "
