@@ -45,7 +45,7 @@ class Stream:
     Attributes:
         kind: the budget and the type of the states.
         document: what was read, for those who resume it: any JSON object, or None.
-        watcher: called after each feed, while the model is locked, with what the last token has
+        watcher: called after each `take`, while the model is locked, with what the token has
             attended to in each attention layer; see `edgehybrid.runtime.watching`.
     """
 
@@ -258,7 +258,7 @@ class Stream:
             if self._model.writes and len(tokens):
                 self._memory.took(tokens, emitted[-1][-1])  # before another stream runs
             self._memory.position += len(tokens)
-            if self.watcher is not None and len(tokens):
+            if self.watcher is not None and writing and not all_logits:
                 self.watcher(attended(self._model, self._memory, plan))
         self._broken = False
         if self._memory.text is not None and not all_logits:

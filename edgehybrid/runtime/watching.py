@@ -32,7 +32,7 @@ class Attended(NamedTuple):
 
 
 def attended(model: Model, memory: Remembered, plan: Plan | None) -> list[Attended]:
-    """Of each attention layer, after a feed; `plan` is None where graphs have read."""
+    """Of each attention layer, after one token; `plan` is None where graphs have read it."""
     if plan is not None:
         return [_averaged(raw[:, :, : kept.slots], kept) for raw, kept in plan.attended()]
     return [

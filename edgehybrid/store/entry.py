@@ -155,7 +155,8 @@ class Entry(Unlocked):
 def summary_of(path: Path) -> Summary:
     """What is told of the entry in `path`."""
     entry = Unlocked(path)
-    about, finished = entry.about(), entry.about().get("finished")
+    about = entry.about()
+    finished = about.get("finished")
     pages = finished.get("pages") if isinstance(finished, dict) else None
     size, used = 0, 0.0
     with suppress(OSError):

@@ -65,7 +65,11 @@ def open_entry(model: str, document: str) -> Entry:
 
 
 def has(document: str) -> bool:
-    """Whether there is a reading of that document, by any model."""
+    """Whether there is a reading of that document, by any model.
+
+    Raises:
+        CacheError: the folder cannot be used.
+    """
     return any(path.name.endswith(f".{document}") for path in _entries())
 
 
@@ -81,11 +85,7 @@ def summaries() -> list[Summary]:
     Raises:
         CacheError: the folder cannot be used.
     """
-    try:
-        found = sorted(_entries(), key=_last_use, reverse=True)
-    except OSError as error:
-        raise _unusable(place(), error) from error
-    return [summary_of(path) for path in found]
+    return [summary_of(path) for path in sorted(_entries(), key=_last_use, reverse=True)]
 
 
 def clear() -> tuple[int, int]:
@@ -159,9 +159,12 @@ def _unusable(path: Path, error: Exception) -> CacheError:
 
 def _entries() -> list[Path]:
     folder = place()
-    if not folder.is_dir():
+    try:
+        found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    found = (path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    except OSError as error:
+        raise _unusable(folder, error) from error
     return [path for path in found if path.is_dir() and not path.is_symlink()]
 
 
