@@ -10,7 +10,8 @@ import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from edgehybrid.documents.encoding import END_TOKENS, OTHER_END, PLACE_SIZE
+from edgehybrid.documents.encoding import END_TOKENS, OTHER_END
+from edgehybrid.tasks.features import FEATURE_SIZE
 
 TINY: dict[str, Any] = {
     "architectures": ["EdgeHybridReader"],
@@ -35,7 +36,7 @@ TINY: dict[str, Any] = {
     "vector_size": 16,
     "context_size": 8,
     "head_hidden_size": 12,
-    "place_size": PLACE_SIZE,
+    "place_size": FEATURE_SIZE,
 }
 
 

@@ -10,61 +10,103 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from batches import SOURCE_WEIGHTS
+from edgehybrid.tasks.features import neighbour_features
 from features import make_features
 from model import Config, Reader, SentenceHead
 from prepare import Corpus
-from trunk import pick_targets
 
 log = logging.getLogger("train_reader")
 
-STEPS, BATCH, HEADS = 1500, 24, 4
+STEPS, BATCH, HEADS = 1200, 24, 6
+
+
+class Batch(NamedTuple):
+    """The sentences of some documents, end to end.
+
+    Attributes:
+        inputs: vector, context, place, mean, last as `SentenceHead` takes them, a row a sentence.
+        soft, oracle, quotable: (n,) of each sentence.
+        owner: (n,) its document, 0..documents-1.
+        documents: how many.
+    """
+
+    inputs: tuple[Tensor, ...]
+    soft: Tensor
+    oracle: Tensor
+    quotable: Tensor
+    owner: Tensor
+    documents: int
 
 
 class Documents:
-    """Features and targets of documents, one at a time."""
+    """Features and targets of documents."""
 
     def __init__(self, out: Path, split: str, cfg: Config) -> None:
-        self.corpus, self.cfg = Corpus.load(out / f"{split}.npz"), cfg
+        self.corpus, self.size = Corpus.load(out / f"{split}.npz"), cfg.vector_size
         with np.load(out / f"features-{split}.npz", allow_pickle=False) as archive:
             self.documents, self.vectors = archive["documents"], archive["vectors"]
-        sizes = np.diff(self.corpus.first)[self.documents]
-        self.start = np.concatenate([[0], np.cumsum(sizes)])
         self.source = self.corpus.source[self.documents]
+        self.sizes = np.diff(self.corpus.first)[self.documents]
+        self.start = np.concatenate([[0], np.cumsum(self.sizes)])
+        spans = [range(*self.corpus.first[d : d + 2]) for d in self.documents]
+        self.sentence = np.fromiter((i for span in spans for i in span), np.int64, self.start[-1])
+        self.near, self.mean = self._about_vectors()
 
-    def inputs(self, i: int) -> tuple[Tensor, ...]:
-        """vector, context, place, mean, last of document `i`, as `SentenceHead` takes them."""
-        span, size = self._span(i), self.cfg.vector_size
-        both = torch.from_numpy(self.vectors[self.start[i] : self.start[i + 1]]).float()
-        quotable = torch.from_numpy(self.corpus.quotable[span])
-        place = torch.from_numpy(self.corpus.place[span])
-        mean = both[quotable if quotable.any() else slice(None)].mean(0)
-        return both[:, :size], both[:, size:], place, mean, both[-1, size:]
+    def _about_vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Neighbour features of all sentences, and the mean vector of each document."""
+        near, means = [], []
+        for a, b in zip(self.start[:-1], self.start[1:], strict=True):
+            own = self.sentence[a:b]
+            quotable, both = self.corpus.quotable[own], self.vectors[a:b].astype(np.float32)
+            near.append(neighbour_features(both[:, : self.size], self.corpus.heading[own], quotable))
+            means.append(both[quotable if quotable.any() else slice(None)].mean(0))
+        return np.concatenate(near), np.array(means)
 
-    def targets(self, i: int) -> tuple[Tensor, Tensor]:
-        """Distribution over sentences (n,), and which are quotable."""
-        span, c = self._span(i), self.corpus
-        parts = (torch.from_numpy(a[span]) for a in (c.soft, c.oracle))
-        return pick_targets(*parts), torch.from_numpy(c.quotable[span])
+    def batch(self, numbers: np.ndarray) -> Batch:
+        """The documents with these numbers, each of which has sentences."""
+        rows = np.concatenate([np.arange(*self.start[i : i + 2]) for i in numbers])
+        owner = np.repeat(np.arange(len(numbers)), self.sizes[numbers])
+        own = self.sentence[rows]
+        both = torch.from_numpy(self.vectors[rows].astype(np.float32))
+        place = np.concatenate([self.corpus.text[own], self.near[rows]], 1)
+        last = self.vectors[self.start[numbers + 1] - 1, self.size :].astype(np.float32)
+        inputs = (
+            *(both[:, : self.size], both[:, self.size :], torch.from_numpy(place)),
+            *(torch.from_numpy(a[owner]) for a in (self.mean[numbers], last)),
+        )
+        c = self.corpus
+        targets = (torch.from_numpy(a[own]) for a in (c.soft, c.oracle, c.quotable))
+        return Batch(inputs, *targets, torch.from_numpy(owner), len(numbers))
 
-    def _span(self, i: int) -> slice:
-        document = self.documents[i]
-        return slice(int(self.corpus.first[document]), int(self.corpus.first[document + 1]))
+
+def summed(x: Tensor, batch: Batch) -> Tensor:
+    """Sums (documents,) of x (n,)."""
+    return torch.zeros(batch.documents).index_add(0, batch.owner, x)
 
 
-def divergence(head: SentenceHead, documents: Documents, i: int) -> Tensor:
-    """Kullback-Leibler divergence of the head's softmax from the targets of document `i`."""
-    target, quotable = documents.targets(i)
-    if target.sum() == 0:
-        return torch.zeros(())
-    scores = head(*documents.inputs(i)).masked_fill(~quotable, -1e4)
-    floor = target.clamp_min(1e-9).log()
-    return (target * (floor - scores.log_softmax(0))).sum()
+def targets(batch: Batch) -> Tensor:
+    """Distributions (n,) as `trunk.pick_targets` makes them; 0 where a document has none."""
+    parts = (batch.soft.square(), batch.oracle)
+    shares = [t / summed(t, batch).clamp_min(1e-9)[batch.owner] for t in parts]
+    target = torch.stack(shares).sum(0)
+    return target / summed(target, batch).clamp_min(1e-9)[batch.owner]
+
+
+def divergence(head: SentenceHead, batch: Batch) -> Tensor:
+    """Kullback-Leibler divergences (documents,) of the head's softmax from the targets."""
+    target = targets(batch)
+    scores = head(*batch.inputs).masked_fill(~batch.quotable, -1e4)
+    top = torch.full((batch.documents,), -1e9).scatter_reduce(0, batch.owner, scores, "amax")
+    scores = scores - top[batch.owner]
+    total = summed(scores.exp(), batch).log()
+    return summed(target * (target.clamp_min(1e-9).log() - scores + total[batch.owner]), batch)
 
 
 def fit_one(train: Documents, val: Documents, cfg: Config, seed: int) -> SentenceHead:
@@ -74,24 +116,29 @@ def fit_one(train: Documents, val: Documents, cfg: Config, seed: int) -> Sentenc
     head = SentenceHead(cfg)
     average = torch.optim.swa_utils.AveragedModel(head)
     optimiser = torch.optim.AdamW(head.parameters(), lr=0.0, weight_decay=0.05)
-    members = [np.flatnonzero(train.source == s) for s in range(len(SOURCE_WEIGHTS))]
+    readable = train.sizes > 0
+    members = [np.flatnonzero(readable & (train.source == s)) for s in range(len(SOURCE_WEIGHTS))]
     for step in range(STEPS):
         optimiser.param_groups[0]["lr"] = 1.5e-3 * min(1, (step + 1) / 50) * (1 - step / STEPS)
-        rows = [
-            random.choice(members[s]) for s in random.choice(len(members), BATCH, p=SOURCE_WEIGHTS)
-        ]
-        loss = torch.stack([divergence(head, train, i) for i in rows]).mean()
-        optimiser.zero_grad()
-        loss.backward()
+        drawn = random.choice(len(members), BATCH, p=SOURCE_WEIGHTS)
+        batch = train.batch(np.array([random.choice(members[s]) for s in drawn]))
+        divergence(head, batch).mean().backward()
         optimiser.step()
+        optimiser.zero_grad()
         if step >= STEPS // 2:
             average.update_parameters(head)
     finished = average.module.eval()
-    with torch.inference_mode():
-        each = np.array([float(divergence(finished, val, i)) for i in range(len(val.documents))])
-    macro = np.mean([each[val.source == s].mean() for s in range(len(members))])
-    log.info("head: seed %d, divergence on val %.4f (macro)", seed, macro)
+    log.info("head: seed %d, divergence on val %.4f (macro)", seed, macro(finished, val))
     return finished
+
+
+@torch.inference_mode()
+def macro(head: SentenceHead, val: Documents) -> float:
+    """The mean divergence of each source, and of these the mean."""
+    numbers = np.flatnonzero(val.sizes > 0)
+    each = np.array([float(divergence(head, val.batch(numbers[i : i + 1]))) for i in range(len(numbers))])
+    source = val.source[numbers]
+    return float(np.mean([each[source == s].mean() for s in np.unique(source)]))
 
 
 def side_by_side(heads: list[SentenceHead], cfg: Config) -> SentenceHead:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgehybrid.tasks.features import FEATURE_SIZE
 from routing import attention_bias
 from ssd import ssd_chunked
 
@@ -48,7 +49,7 @@ class Config:
     vector_size: int = 256
     context_size: int = 64
     head_hidden_size: int = 128
-    place_size: int = 12
+    place_size: int = FEATURE_SIZE
 
     @property
     def d_inner(self) -> int:
@@ -182,15 +183,14 @@ class SentenceHead(nn.Module):
     ) -> Tensor:
         """Scores (n,) of sentences: vector (n, V), context (n, C), place (n, F).
 
-        `mean` (V + C,) is the mean over the document, `last` (C,) the last context.
+        `mean` (V + C) is the mean over the document, `last` (C) the last context: of one document
+        (1, ...), or of each sentence's (n, ...).
         """
-        n = len(vector)
-        size = vector.shape[1]
-        near = (vector * mean[:size]).sum(-1, keepdim=True)
-        document = torch.cat([mean[size:], last]).expand(n, -1)
-        features = torch.cat(
-            [vector * 16, vector * mean[:size] * 64, context, document, place, near * 4], -1
-        )
+        n, size = vector.shape
+        product = vector * mean[:, :size]
+        document = torch.cat([mean[:, size:], last], -1).expand(n, -1)
+        near = product.sum(-1, keepdim=True)
+        features = torch.cat([vector * 16, product * 64, context, document, place, near * 4], -1)
         return self.out(self.dropout(F.gelu(self.hidden(features)))).squeeze(-1)
 
 

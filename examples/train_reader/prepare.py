@@ -15,7 +15,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 import data
 from edgehybrid.documents.document import Sentence
-from edgehybrid.documents.encoding import END_TOKENS, OTHER_END, encode, place_features
+from edgehybrid.documents.encoding import END_TOKENS, OTHER_END, encode
+from edgehybrid.documents.lexicon import Lexicon
+from edgehybrid.tasks.features import text_features
 
 log = logging.getLogger("train_reader")
 
@@ -25,16 +27,17 @@ class Corpus:
     """All documents of a split, end to end.
 
     ids (T,) int32; per sentence: ends (S,) int64 (index into ids of its end token), quotable,
-    soft, oracle (S,), place (S, F); per document: first (D + 1,) int64 (index into sentences),
-    source (D,) int8.
+    heading, soft, oracle (S,), text (S, F), the features that need no vectors; per document: first
+    (D + 1,) int64 (index into sentences), source (D,) int8.
     """
 
     ids: np.ndarray
     ends: np.ndarray
     quotable: np.ndarray
+    heading: np.ndarray
     soft: np.ndarray
     oracle: np.ndarray
-    place: np.ndarray
+    text: np.ndarray
     first: np.ndarray
     source: np.ndarray
 
@@ -84,7 +87,7 @@ def _texts(rows: dict[str, list[dict[str, Any]]], folder: Path) -> Iterator[str]
 
 
 def _flatten(rows: dict[str, list[dict[str, Any]]], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
-    ids, ends, place, first, source = [], [], [], [0], []
+    ids, ends, text, heading, first, source = [], [], [], [], [0], []
     offset = 0
     for number, name in enumerate(data.SOURCES):
         for row in rows[name]:
@@ -97,7 +100,9 @@ def _flatten(rows: dict[str, list[dict[str, Any]]], tokenizer: Tokenizer) -> dic
             one, last = encode(tokenizer, sentences)
             ids.append(one)
             ends.append(last + offset)
-            place.append(place_features(sentences))
+            lexicon = Lexicon.of(row["texts"])
+            text.append(text_features(sentences, lexicon, np.array(row["quotable"], dtype=bool)))
+            heading.append(np.array([kind == "heading" for kind in row["kinds"]], dtype=bool))
             offset += len(one)
             first.append(first[-1] + len(sentences))
             source.append(number)
@@ -108,7 +113,8 @@ def _flatten(rows: dict[str, list[dict[str, Any]]], tokenizer: Tokenizer) -> dic
     return {
         "ids": np.concatenate(ids),
         "ends": np.concatenate(ends),
-        "place": np.concatenate(place),
+        "text": np.concatenate(text),
+        "heading": np.concatenate(heading),
         "first": np.array(first, dtype=np.int64),
         "source": np.array(source, dtype=np.int8),
         **joined,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from batches import Lane, Window
+from edgehybrid.tasks.features import neighbour_features
 from model import Mamba, Reader
 from prepare import Corpus
 
@@ -96,9 +97,11 @@ class Trainer:
         )
         if target.sum() == 0:
             return (1 - cosine).sum(), torch.zeros(())
-        place = torch.from_numpy(self.corpus.place[span])
-        mean = torch.cat([vector, context], -1)[quotable].mean(0)
-        score = self.model.head(vector, context, place, mean, context[-1])
+        known, heading = self.corpus.text[span], self.corpus.heading[span]
+        near = neighbour_features(vector.detach().numpy(), heading, quotable.numpy())
+        place = torch.from_numpy(np.concatenate([known, near], 1))
+        mean = torch.cat([vector, context], -1)[quotable].mean(0, keepdim=True)
+        score = self.model.head(vector, context, place, mean, context[-1:])
         score = score.masked_fill(~quotable, -1e4)
         return (1 - cosine).sum(), -(target * score.log_softmax(0)).sum() + (
             target.clamp_min(1e-9).log() * target
