@@ -42,12 +42,13 @@ class PageText(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """One sentence, and the page (1-based) on which it begins."""
+    """One sentence, the page (1-based) on which it begins, and its paragraph, counted from 0."""
 
     text: str
     page: int
     kind: str
     quotable: bool
+    paragraph: int = 0
 
 
 class Page(NamedTuple):
@@ -122,6 +123,7 @@ class Document:
         Raises:
             NoText: no page has words.
         """
+        from edgehybrid.documents.apparatus import spared
         from edgehybrid.documents.sentences import iter_sentences
         from edgehybrid.errors import NoText
 
@@ -131,7 +133,7 @@ class Document:
         return cls(
             name=name,
             pages=tuple(Page(p.number, "\n\n".join(b.text for b in p.blocks)) for p in kept),
-            sentences=tuple(iter_sentences(kept)),
+            sentences=tuple(spared(list(iter_sentences(kept)))),
             pages_without_text=tuple(p.number for p in kept if p.readable and not p.blocks),
             unreadable_pages=tuple(p.number for p in kept if not p.readable),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from edgehybrid.documents.apparatus import is_caption
 from edgehybrid.documents.document import Block, PageText
 
 #: Text whose lines nearly all stay under this many characters was wrapped by hand.
@@ -126,6 +127,8 @@ def _block(line: str) -> Block:
         return Block(line, "toc")
     if _RULE.match(line) or line.count("|") >= 2 or line.count("\t") >= 2:
         return Block(line, "table")
+    if is_caption(line[:TAIL]):
+        return Block(line, "caption")
     bullet = _BULLET.match(line)
     if bullet:
         return Block(line[bullet.end() :], "list")

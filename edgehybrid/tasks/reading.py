@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from edgehybrid.documents.apparatus import spared
 from edgehybrid.documents.document import Document, PageText, Sentence, count_words
 from edgehybrid.documents.encoding import encode
 from edgehybrid.documents.opening import PageSource
@@ -109,6 +110,7 @@ def read_sentences(
     finally:
         if not feeder.stream.is_broken:
             reading.vectors, reading.resumed = feeder.finish(), feeder.resumed
+            reading.sentences = spared(reading.sentences)
 
 
 def batches(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
