@@ -9,9 +9,12 @@ import sentencex
 
 from edgehybrid.documents.apparatus import marked
 from edgehybrid.documents.document import Block, PageText, Sentence
+from edgehybrid.documents.language import Languages
 from edgehybrid.documents.quotable import is_quotable
 from edgehybrid.errors import is_of_a_library
 
+#: Whose rules divide sentences of which the language is not known.
+UNKNOWN = "en"
 #: Characters that are divided at a time; a longer sentence is cut.
 WINDOW = 1 << 14
 
@@ -20,17 +23,24 @@ _WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _SPACES = re.compile(r"\s+")
 
 
-def iter_sentences(pages: Iterable[PageText], *, language: str = "en") -> Iterator[Sentence]:
+def iter_sentences(
+    pages: Iterable[PageText], languages: Languages | None = None
+) -> Iterator[Sentence]:
     """Split the blocks of `pages`, in order, into sentences.
 
     A block that goes on over a page break is joined first; its sentences then belong to the
     page on which each of them begins. `quotable` is what can be said of a sentence when it comes;
-    `spared` has the last word at the end of the document.
+    `spared` has the last word at the end of the document. `languages` hears all prose; sentences
+    are divided by the rules of the language that most of it was in so far.
     """
-    paragraphs = enumerate(_paragraphs(pages))
-    yield from marked(
-        sentence for number, parts in paragraphs for sentence in _divided(parts, number, language)
-    )
+    yield from marked(_all(pages, languages or Languages()))
+
+
+def _all(pages: Iterable[PageText], languages: Languages) -> Iterator[Sentence]:
+    for number, parts in enumerate(_paragraphs(pages)):
+        if parts[0][1].kind == "prose":
+            languages.hear(parts[0][1].text)
+        yield from _divided(parts, number, languages.most or UNKNOWN)
 
 
 def _paragraphs(pages: Iterable[PageText]) -> Iterator[list[tuple[int, Block]]]:

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehybrid.documents.document import Block, Document, PageText, count_words
+from edgehybrid.documents.document import Block, Document, PageText
 from edgehybrid.documents.markdown import pages_of_markdown
 from edgehybrid.documents.sentences import is_quotable, iter_sentences
 from edgehybrid.documents.text import pages_of_text
+from edgehybrid.documents.words import count_words
 from edgehybrid.errors import NoText, RequestError
 
 
