@@ -62,6 +62,12 @@ class Bundle:
         return str(self.manifest["name"])
 
     @property
+    def languages(self) -> tuple[str, ...] | None:
+        """What the model was trained on (ISO 639); None if the manifest does not say."""
+        told = self.manifest.get("languages")
+        return None if told is None else tuple(map(str, told))
+
+    @property
     def fingerprint(self) -> str:
         """sha256 of the manifest, which has that of every file: equal only for equal bundles."""
         told = json.dumps(self.manifest, sort_keys=True)
@@ -124,6 +130,9 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         )
     if len(manifest["files"]) > MAX_FILES:
         raise BundleDamaged(f"{path} lists {len(manifest['files'])} files, over {MAX_FILES}")
+    languages = manifest.get("languages", [])
+    if not isinstance(languages, list) or not all(isinstance(name, str) for name in languages):
+        raise BundleDamaged(f"{path} has languages {languages!r}, not a list of their codes")
     _check_printable(path, manifest)
     return manifest
 

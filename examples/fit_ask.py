@@ -22,8 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import edgehybrid
-from edgehybrid.tasks.ask import meaning
-from edgehybrid.tasks.matching import NO_MATCH, matches
+from edgehybrid.tasks.matching import NO_MATCH, matches, meaning
 
 #: Documents of each source, and questions of each kind for each.
 DOCUMENTS, QUESTIONS = 25, 3

@@ -28,6 +28,7 @@ def summarize(
     file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
     words: Annotated[int | None, typer.Option(help="Length of the summary, in words.")] = None,
     points: Annotated[int | None, typer.Option(help="Number of sentences.")] = None,
+    focus: Annotated[str | None, typer.Option(help="What it is to be about.")] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,
     pages: Annotated[str | None, typer.Option(help="Pages to read, such as 3-17.")] = None,
     password: Annotated[str | None, typer.Option(help="For an encrypted PDF.")] = None,
@@ -57,6 +58,8 @@ def summarize(
 
       edgehybrid summarize report.pdf --points 5 --format markdown
 
+      edgehybrid summarize report.pdf --focus "What does it cost?"
+
       pdftotext report.pdf - | edgehybrid summarize - --words 100
 
       edgehybrid summarize report.pdf --model granite-350m-int8 --words 150
@@ -71,6 +74,7 @@ def summarize(
             opened,
             words=words,
             points=points,
+            focus=focus,
             pages=page_range(pages),
             password=password,
             damaged=damaged,
@@ -84,6 +88,8 @@ def summarize(
             show=None if format is Format.json else printer.show,
         )
     typer.echo("" if printer.began else render(summary, format))
+    for notice in summary.notices:
+        typer.echo(f"edgehybrid: {shown(notice)}", err=True)
     stats = summary.stats
     warn(stats.pages, stats.pages_without_text, stats.unreadable_pages)
     if summary.written is not None:
@@ -144,8 +150,10 @@ def as_json(summary: Summary) -> dict[str, Any]:
             "tokens": stats.tokens,
             "pages_without_text": list(stats.pages_without_text),
             "unreadable_pages": list(stats.unreadable_pages),
+            "language": stats.language,
         },
         "model": summary.model,
+        "notices": list(summary.notices),
         "stats": {
             "seconds": stats.seconds,
             "tokens_per_second": stats.tokens_per_second,

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from edgehybrid.documents.words import count_words
+
 #: What a block of text is. Only `prose` and `list` are ever quoted; all kinds are read.
 KINDS = (
     "prose",
@@ -42,12 +44,13 @@ class PageText(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """One sentence, and the page (1-based) on which it begins."""
+    """One sentence, the page (1-based) on which it begins, and its paragraph, counted from 0."""
 
     text: str
     page: int
     kind: str
     quotable: bool
+    paragraph: int = 0
 
 
 class Page(NamedTuple):
@@ -57,16 +60,12 @@ class Page(NamedTuple):
     text: str
 
 
-def count_words(text: str) -> int:
-    """Pieces between white space that hold a letter or figure."""
-    return sum(any(map(str.isalnum, piece)) for piece in text.split())
-
-
 @dataclass(frozen=True)
 class Document:
     """A document that was read whole into memory.
 
-    `pages_without_text` and `unreadable_pages` hold page numbers (1-based).
+    `pages_without_text` and `unreadable_pages` hold page numbers (1-based). `language` is that of
+    most of its prose (ISO 639), None if there is too little to tell.
     """
 
     name: str
@@ -74,10 +73,11 @@ class Document:
     sentences: tuple[Sentence, ...] = field(repr=False)
     pages_without_text: tuple[int, ...] = ()
     unreadable_pages: tuple[int, ...] = ()
+    language: str | None = None
 
     @property
     def words(self) -> int:
-        """The number of words; dot leaders and rules are none."""
+        """The number of words; dot leaders and rules are none. See `count_words`."""
         return sum(count_words(page.text) for page in self.pages)
 
     def only(self, first: int, last: int) -> Document:
@@ -102,6 +102,7 @@ class Document:
             sentences=tuple(s for s in self.sentences if wanted(s.page)),
             pages_without_text=tuple(filter(wanted, self.pages_without_text)),
             unreadable_pages=tuple(filter(wanted, self.unreadable_pages)),
+            language=self.language,
         )
 
     @classmethod
@@ -122,16 +123,20 @@ class Document:
         Raises:
             NoText: no page has words.
         """
+        from edgehybrid.documents.apparatus import spared
+        from edgehybrid.documents.language import Languages
         from edgehybrid.documents.sentences import iter_sentences
         from edgehybrid.errors import NoText
 
         kept = tuple(pages)
         if not any(page.blocks for page in kept):
             raise NoText(f"{name}: no text on any of {len(kept)} pages; nothing to summarise")
+        languages = Languages()
         return cls(
             name=name,
             pages=tuple(Page(p.number, "\n\n".join(b.text for b in p.blocks)) for p in kept),
-            sentences=tuple(iter_sentences(kept)),
+            sentences=tuple(spared(list(iter_sentences(kept, languages)))),
             pages_without_text=tuple(p.number for p in kept if p.readable and not p.blocks),
             unreadable_pages=tuple(p.number for p in kept if not p.readable),
+            language=languages.most,
         )

@@ -7,71 +7,72 @@ from collections.abc import Iterable, Iterator
 
 import sentencex
 
+from edgehybrid.documents.apparatus import marked
 from edgehybrid.documents.document import Block, PageText, Sentence
+from edgehybrid.documents.language import Languages
+from edgehybrid.documents.quotable import is_quotable
 from edgehybrid.errors import is_of_a_library
 
-#: Shorter sentences ("See below.") say nothing alone; longer ones are run-on debris.
-MIN_WORDS, MAX_WORDS = 4, 120
-#: Below this share of letters a "sentence" is a formula, a table row or a line of code.
-MIN_LETTERS = 0.62
-
+#: Whose rules divide sentences of which the language is not known.
+UNKNOWN = "en"
 #: Characters that are divided at a time; a longer sentence is cut.
 WINDOW = 1 << 14
 
-_ENDS = re.compile(r"[.!?…。！？;][\"'”’)\]]*$")
 _PLAINLY = re.compile(r"[^.!?]*[.!?]+\s*|[^.!?]+")
 _WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _SPACES = re.compile(r"\s+")
 
 
-def iter_sentences(pages: Iterable[PageText], *, language: str = "en") -> Iterator[Sentence]:
+def iter_sentences(
+    pages: Iterable[PageText], languages: Languages | None = None
+) -> Iterator[Sentence]:
     """Split the blocks of `pages`, in order, into sentences.
 
     A block that goes on over a page break is joined first; its sentences then belong to the
-    page on which each of them begins.
+    page on which each of them begins. `quotable` is what can be said of a sentence when it comes;
+    `spared` has the last word at the end of the document. `languages` hears all prose; sentences
+    are divided by the rules of the language that most of it was in so far.
     """
+    yield from marked(_all(pages, languages or Languages()))
+
+
+def _all(pages: Iterable[PageText], languages: Languages) -> Iterator[Sentence]:
+    for number, parts in enumerate(_paragraphs(pages)):
+        if parts[0][1].kind == "prose":
+            languages.hear(parts[0][1].text)
+        yield from _divided(parts, number, languages.most or UNKNOWN)
+
+
+def _paragraphs(pages: Iterable[PageText]) -> Iterator[list[tuple[int, Block]]]:
+    """The blocks, each with its page; several where one goes on over page breaks."""
     carried: list[tuple[int, Block]] = []
     for page in pages:
         blocks = list(page.blocks)
         if carried and blocks:
             carried.append((page.number, blocks.pop(0)))
-        if blocks or not page.continues:
-            yield from _split_joined(carried, language)
+        if carried and (blocks or not page.continues):
+            yield carried
             carried = []
         if page.continues and blocks:
             carried = [(page.number, blocks.pop())]
-        for block in blocks:
-            yield from _split_joined([(page.number, block)], language)
-    yield from _split_joined(carried, language)
+        yield from ([(page.number, block)] for block in blocks)
+    if carried:
+        yield carried
 
 
-def is_quotable(text: str, kind: str) -> bool:
-    """Whether `text` can stand alone in a summary."""
-    if kind not in ("prose", "list"):
-        return False
-    if not MIN_WORDS <= len(text.split()) <= MAX_WORDS:
-        return False
-    if kind == "prose" and text[0].islower():  # the rest of something a table or code cut in two
-        return False
-    letters = sum(c.isalpha() or c.isspace() for c in text)
-    return letters >= MIN_LETTERS * len(text) and bool(_ENDS.search(text))
-
-
-def _split_joined(parts: list[tuple[int, Block]], language: str) -> Iterator[Sentence]:
-    if not parts:
-        return
+def _divided(parts: list[tuple[int, Block]], number: int, language: str) -> Iterator[Sentence]:
     kind = parts[0][1].kind
     text, starts = "", []
-    for number, block in parts:
-        starts.append((len(text), number))
+    for page, block in parts:
+        starts.append((len(text), page))
         text = f"{text} {block.text}" if text else block.text
     offset = 0
     for piece in _pieces(text, kind, language):
-        page = next(number for start, number in reversed(starts) if start <= offset)
+        page = next(page for start, page in reversed(starts) if start <= offset)
         offset += len(piece)
         sentence = _SPACES.sub(" ", piece).strip()
         if sentence:
-            yield Sentence(sentence, page, kind, is_quotable(sentence, kind))
+            yield Sentence(sentence, page, kind, is_quotable(sentence, kind), number)
 
 
 def _pieces(text: str, kind: str, language: str) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from edgehybrid.documents.apparatus import is_caption
 from edgehybrid.documents.document import Block, PageText
+from edgehybrid.documents.words import count_words
 
 #: Text whose lines nearly all stay under this many characters was wrapped by hand.
 MAX_WRAP = 110
@@ -13,7 +15,7 @@ MAX_WRAP = 110
 SHORT_LINE = 0.6
 
 _BULLET = re.compile(r"^(?:[-*•‣◦–]|\(?(?:\d{1,3}|[a-zA-Z])[.)])\s+")
-_TERMINAL = re.compile(r"[.!?…:;,][\"'”’)\]]*$")
+_TERMINAL = re.compile(r"[.!?…:;,。！？：；，、।؟۔።։។။][\"'”’»」』）)\]]*$")
 _RULE = re.compile(r"^[\W_]+$")
 _REFERENCES = re.compile(
     r"^[\dIVX.\s]*(references|bibliography|works cited|literature cited|further reading)\W*$", re.I
@@ -126,6 +128,8 @@ def _block(line: str) -> Block:
         return Block(line, "toc")
     if _RULE.match(line) or line.count("|") >= 2 or line.count("\t") >= 2:
         return Block(line, "table")
+    if is_caption(line[:TAIL]):
+        return Block(line, "caption")
     bullet = _BULLET.match(line)
     if bullet:
         return Block(line[bullet.end() :], "list")
@@ -135,4 +139,4 @@ def _block(line: str) -> Block:
 
 
 def _is_heading(line: str) -> bool:
-    return len(line) <= 120 and len(line.split()) <= 14 and not _TERMINAL.search(line)
+    return len(line) <= 120 and count_words(line) <= 14 and not _TERMINAL.search(line)

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edgehybrid.documents.document import Document, Sentence
-from edgehybrid.documents.encoding import encode
+from edgehybrid.documents.document import Document
 from edgehybrid.errors import RequestError
 from edgehybrid.tasks.keeping import Keep
-from edgehybrid.tasks.matching import NO_MATCH, matches
+from edgehybrid.tasks.matching import matches, meaning, no_match
 from edgehybrid.tasks.read import ReadDocument, read
 from edgehybrid.tasks.reading import Tell
 from edgehybrid.tasks.sources import Sources
@@ -186,13 +184,21 @@ def _written(document: ReadDocument, asked: Question, sources: Sources) -> str:
 
 
 def _passages(document: ReadDocument, asked: Question) -> Iterator[Passage]:
-    sentences, size = document.reading.sentences, document.model.sentence_head.vector_size
+    sentences = document.reading.sentences
     places = [i for i, s in enumerate(sentences) if s.quotable] or [*range(len(sentences))]
     texts = [sentences[i].text for i in places]
-    vector = meaning(document.model, asked.text)
-    scores = matches(asked.text, vector, texts, document.reading.vectors[places, :size])
+    vector = vectors = None
+    if document.is_in_trained_language:
+        size = document.model.sentence_head.vector_size
+        vector, vectors = (
+            meaning(document.model, asked.text),
+            document.reading.vectors[places, :size],
+        )
+    scores = matches(asked.text, vector, texts, vectors)
     chosen = {places[i]: float(scores[i]) for i in np.argsort(-scores, kind="stable")}
-    best = [i for i, score in chosen.items() if score >= NO_MATCH][: 2 * asked.passages]
+    best = [i for i, score in chosen.items() if score >= no_match(asked.text, vectors)][
+        : 2 * asked.passages
+    ]
     for run in _runs(best)[: asked.passages]:
         text = " ".join(sentences[i].text for i in run)
         yield Passage(text, sentences[run[0]].page, round(max(chosen[i] for i in run), 4))
@@ -209,14 +215,3 @@ def _runs(best: list[int]) -> list[list[int]]:
         else:
             runs.append([i])
     return runs
-
-
-def meaning(model: Model, text: str) -> NDArray[np.float32]:
-    """(V,) the meaning of a sentence that stands alone, of length 1.
-
-    Raises:
-        RequestError: `model` is a language model.
-    """
-    head = model.sentence_head
-    ids, _ = encode(model.tokenizer, [Sentence(" ".join(text.split()), 1, "prose", True)])
-    return model.stream().feed(ids)[0, : head.vector_size]

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edgehybrid")
 
-FORMAT = 1
+FORMAT = 2
 #: What states of one reading may take on disk unless told otherwise.
 CHECKPOINT_BYTES = 64 << 20
 #: Fields of a reading that are written as they are.
-_COUNTS = ("pages", "words", "tokens", "pages_without_text", "unreadable_pages")
+_COUNTS = ("pages", "words", "tokens", "pages_without_text", "unreadable_pages", "language")
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,18 @@ class ReadDocument:
         """The model that read it."""
         return self.stream.model
 
+    @property
+    def is_in_trained_language(self) -> bool:
+        """Whether the model was trained on its language; True if one of both is not known."""
+        trained, language = self.model.bundle.languages, self.reading.language
+        return trained is None or language is None or language in trained
+
     def summarize(
         self,
         *,
         words: int | None = None,
         points: int | None = None,
+        focus: str | None = None,
         max_tokens: int | None = None,
         temperature: float | None = None,
         seed: int | None = None,
@@ -69,7 +76,7 @@ class ReadDocument:
         """
         from edgehybrid.tasks.summarize import Wish, summary_of
 
-        return summary_of(self, Wish(words, points, max_tokens, temperature, seed, show))
+        return summary_of(self, Wish(words, points, focus, max_tokens, temperature, seed, show))
 
     def ask(
         self,

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from edgehybrid.documents.document import Document, PageText, Sentence, count_words
+from edgehybrid.documents.apparatus import spared
+from edgehybrid.documents.document import Document, PageText, Sentence
 from edgehybrid.documents.encoding import encode
+from edgehybrid.documents.language import Languages
 from edgehybrid.documents.opening import PageSource
 from edgehybrid.documents.sentences import iter_sentences
+from edgehybrid.documents.words import count_words
 from edgehybrid.errors import Cancelled
 from edgehybrid.memory import peak_rss_bytes
 from edgehybrid.tasks.feeding import Feeder
@@ -41,7 +44,8 @@ Tell = Callable[[Progress], object]
 class Reading:
     """What a reading found: sentences, their vectors (n, width), counts, page numbers (1-based).
 
-    `resumed` are the tokens that were not read again; of a language model there are no sentences.
+    `resumed` are the tokens that were not read again; `language` is None if there is too little
+    prose to tell. Of a language model there are no sentences, and no language is looked for.
     """
 
     sentences: list[Sentence] = field(default_factory=list)
@@ -53,6 +57,7 @@ class Reading:
     seconds: float = 0.0
     pages_without_text: list[int] = field(default_factory=list)
     unreadable_pages: list[int] = field(default_factory=list)
+    language: str | None = None
 
 
 class Teller:
@@ -95,10 +100,11 @@ def read_sentences(
     Raises:
         Cancelled: `progress` returned False; `reading` holds what was read.
     """
+    languages = Languages()
     if isinstance(source, Document):
         sentences = _from_document(source, reading)
     else:
-        sentences = iter_sentences(counted(source, reading))
+        sentences = iter_sentences(counted(source, reading), languages)
     teller = Teller(source, reading, progress)
     try:
         for batch in batches(sentences):
@@ -109,6 +115,8 @@ def read_sentences(
     finally:
         if not feeder.stream.is_broken:
             reading.vectors, reading.resumed = feeder.finish(), feeder.resumed
+            reading.sentences = spared(reading.sentences)
+            reading.language = reading.language or languages.most
 
 
 def batches(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
@@ -138,6 +146,7 @@ def counted(pages: Iterable[PageText], reading: Reading) -> Iterator[PageText]:
 
 def _from_document(document: Document, reading: Reading) -> Iterator[Sentence]:
     reading.pages, reading.words = len(document.pages), document.words
+    reading.language = document.language
     reading.pages_without_text += document.pages_without_text
     reading.unreadable_pages += document.unreadable_pages
     yield from document.sentences

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgehybrid.documents.words import count_words, stems
+from edgehybrid.tasks.band import fitted
 
 #: Sentences whose meaning vectors have at least this cosine say the same thing.
 SAME_MEANING = 0.92
@@ -20,45 +23,87 @@ OVER = 0.08
 LENGTH_COSTS = ((45, 0.9), (110, 1.2))
 #: How many sentences that do not fit are passed over before the summary counts as full.
 PATIENCE = 12
+#: What is taken off the log of the worth of a sentence that dangles whatever is quoted with it.
+DANGLING = 0.7
 
 
 def select(
     texts: Sequence[str],
     scores: NDArray[np.float32],
-    vectors: NDArray[np.floating[Any]],
+    vectors: NDArray[np.floating[Any]] | None,
     *,
     words: int | None,
     points: int | None,
+    leads: Sequence[list[int] | None] | None = None,
 ) -> list[int]:
     """Indices of the chosen sentences, in document order.
 
     The sentence of most worth comes first (of most worth per word, if the length is given in
-    words), then the next that repeats none before it and fits; `points` limits their number. If
+    words), then the next that repeats none before it and fits; `points` limits their number. At
+    the end, sentences are added or replaced so that the length is within a tenth of `words`. If
     every sentence is longer than `words`, the shortest is the summary.
 
     Args:
         texts: the n candidates.
-        scores: (n,) higher is better.
-        vectors: (n, V) unit vectors of their meaning.
+        scores: (n,) the log of their worth, higher is better.
+        vectors: (n, V) unit vectors of their meaning; None: only words tell what repeats.
+        words: the length, as `count_words` counts.
+        points: at most so many sentences.
+        leads: what has to be quoted with each; see `dangling.leads`.
     """
-    sizes = np.array([len(text.split()) for text in texts])
-    bags = [frozenset(text.lower().split()) for text in texts]
+    sizes = np.array([count_words(text) for text in texts])
+    bags = [frozenset(stems(text)) for text in texts]
+    units = [[*(lead or []), i] for i, lead in enumerate(leads or [None] * len(texts))]
+    scores = scores - np.float32(DANGLING) * _dangle(leads, len(texts))
+
+    def repeats(i: int, others: list[int]) -> bool:
+        return _repeats(i, others, bags, vectors)
+
+    def fits(i: int, kept: list[int]) -> bool:
+        return not repeats(i, kept) and _is_whole(units, [*kept, i])
+
+    chosen = _greedy(units, scores, sizes, words, points, repeats)
+    if words is not None and chosen:
+        chosen = fitted(chosen, sizes, scores, words, fits, points=points)
+    return sorted(chosen) or [int(sizes.argmin())]
+
+
+def _greedy(
+    units: Sequence[list[int]],
+    scores: NDArray[np.float32],
+    sizes: NDArray[np.int64],
+    words: int | None,
+    points: int | None,
+    repeats: Callable[[int, list[int]], bool],
+) -> list[int]:
     chosen: list[int] = []
     room = float("inf") if words is None else words * (1 + OVER)
     passed = 0
-    for i in _by_worth(scores, sizes, words):
+    together = np.array([np.logaddexp.reduce(scores[unit]) for unit in units])
+    for best in _by_worth(together, np.array([sizes[unit].sum() for unit in units]), words):
+        new = [i for i in units[best] if i not in chosen]
         if len(chosen) == points or passed > PATIENCE:
             break
-        if sizes[i] > room:
+        size = sizes[new].sum()
+        if size > room or len(chosen) + len(new) > (points or len(units)):
             passed += bool(chosen)
             continue
-        if _repeats(i, chosen, bags, vectors):
+        if not new or any(repeats(i, chosen) for i in new):
             continue
-        chosen.append(i)
-        room -= sizes[i]
+        chosen += new
+        room -= size
         if words is not None and room <= words * 2 * OVER:
             break
-    return sorted(chosen) or [int(sizes.argmin())]
+    return chosen
+
+
+def _dangle(leads: Sequence[list[int] | None] | None, n: int) -> NDArray[np.float32]:
+    return np.array([lead is None for lead in leads] if leads else [False] * n, dtype=np.float32)
+
+
+def _is_whole(units: Sequence[list[int]], chosen: list[int]) -> bool:
+    """Whether all that has to be quoted with the chosen is chosen too."""
+    return all(i in chosen for c in chosen for i in units[c])
 
 
 def _by_worth(
@@ -72,11 +117,14 @@ def _by_worth(
 
 
 def _repeats(
-    i: int, chosen: list[int], bags: Sequence[frozenset[str]], vectors: NDArray[np.floating[Any]]
+    i: int,
+    chosen: list[int],
+    bags: Sequence[frozenset[str]],
+    vectors: NDArray[np.floating[Any]] | None,
 ) -> bool:
     if any(len(bags[i] & bags[c]) >= SAME_WORDS * min(len(bags[i]), len(bags[c])) for c in chosen):
         return True
-    if not chosen:
+    if not chosen or vectors is None:
         return False
     near = vectors[chosen].astype(np.float32) @ vectors[i].astype(np.float32)
     return float(near.max()) >= SAME_MEANING

@@ -7,22 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from edgehybrid.documents.document import Document
-from edgehybrid.documents.encoding import place_features
 from edgehybrid.errors import RequestError
 from edgehybrid.memory import peak_rss_bytes
+from edgehybrid.tasks.choose import choose
 from edgehybrid.tasks.keeping import Keep
 from edgehybrid.tasks.read import ReadDocument, read
-from edgehybrid.tasks.reading import Progress, Reading, Tell
-from edgehybrid.tasks.select import select
+from edgehybrid.tasks.reading import Progress, Tell
 from edgehybrid.tasks.write import MAX_TOKENS, Prompt, Writing, ask_for, write
 
 __all__ = ["Point", "Progress", "Stats", "Summary", "summarize"]
 
 if TYPE_CHECKING:
-    from edgehybrid.runtime.heads import SentenceHead
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
 
@@ -45,6 +41,8 @@ class Point:
 class Stats:
     """What a reading took. `kv_tokens_kept` are those in the KV cache at the end, per KV head.
 
+    `language` is that of most of the document's prose (ISO 639), None if there is too little of it
+    to tell, or if a language model read it.
     `tokens_written` are those of a language model's summary; `tokens_resumed` those that a kept
     reading had read already.
     """
@@ -62,13 +60,15 @@ class Stats:
     kv_tokens_seen: int
     tokens_written: int = 0
     tokens_resumed: int = 0
+    language: str | None = None
 
 
 @dataclass(frozen=True)
 class Summary:
     """What a document says: `points` in document order, and where it comes from.
 
-    Of a language model there are no points, but what it has `written`.
+    Of a language model there are no points, but what it has `written`. `notices` are what the
+    reader of the summary should know, a line each.
     """
 
     points: tuple[Point, ...]
@@ -76,6 +76,7 @@ class Summary:
     model: str
     stats: Stats
     written: str | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -90,6 +91,7 @@ def summarize(
     *,
     words: int | None = None,
     points: int | None = None,
+    focus: str | None = None,
     pages: tuple[int, int] | None = None,
     password: str | None = None,
     damaged: bool = False,
@@ -109,9 +111,11 @@ def summarize(
 
     Args:
         source: a path (a `str` is always a path, never text), or a `Document`.
-        words: how long the summary may be; by default 5 % of the document, 60 to 220 words. A
-            language model is only asked for it.
+        words: how long the summary is to be, kept within a tenth where the document allows it; by
+            default 5 % of the document, 60 to 220 words. A language model is only asked for it.
+            Of scripts without spaces, two characters count as a word.
         points: how many sentences it may have; of a language model, bullet points asked for.
+        focus: a question or some words that the summary is to be about.
         pages: first and last page to read, 1-based, both included.
         password: for an encrypted PDF.
         damaged: read what is left of a damaged PDF, instead of refusing it.
@@ -129,11 +133,11 @@ def summarize(
     Raises:
         DocumentError: the document cannot be read or has no text.
         BundleError: the model cannot be loaded.
-        RequestError: `words`, `points`, `pages`, `budget` or `keep` cannot be satisfied.
+        RequestError: `words`, `points`, `focus`, `pages`, `budget` or `keep` cannot be satisfied.
         CacheError: the folder for readings that are kept cannot be used.
         Cancelled: `progress` returned False.
     """
-    wish = Wish(words, points, max_tokens, temperature, seed, show)
+    wish = Wish(words, points, focus, max_tokens, temperature, seed, show)
     check(wish)
     model = fit_for(wish, model)
     document = read(
@@ -154,6 +158,7 @@ class Wish(NamedTuple):
 
     words: int | None
     points: int | None
+    focus: str | None
     max_tokens: int | None
     temperature: float | None
     seed: int | None
@@ -161,11 +166,13 @@ class Wish(NamedTuple):
 
 
 def check(wish: Wish) -> None:
-    """Look at the numbers.
+    """Look at the numbers and the focus.
 
     Raises:
-        RequestError: one is out of range.
+        RequestError: one is out of range, or nothing.
     """
+    if wish.focus is not None and not wish.focus.strip():
+        raise RequestError("the focus is empty; name what the summary is to be about")
     for name in ("words", "points", "max_tokens"):
         value = getattr(wish, name)
         if value is not None and value < 1:
@@ -187,9 +194,21 @@ def summary_of(document: ReadDocument, wish: Wish, *, stream: Stream | None = No
     if document.model.writes:
         return _written(document, wish, stream or document.stream.fork())
     only_writers(document.model, wish)
-    chosen = _choose(document.model.sentence_head, document.reading, wish.words, wish.points)
-    name = document.model.bundle.name
-    return Summary(tuple(chosen), document.name, name, _stats(document))
+    words = wish.words
+    if words is None and wish.points is None:
+        words = _usual_length(document.reading.words)
+    chosen = choose(document, words, wish.points, wish.focus)
+    points = [
+        Point(sentence.text, sentence.page, round(score, 4))
+        for sentence, score in zip(chosen.sentences, chosen.scores, strict=True)
+    ]
+    return Summary(
+        tuple(points),
+        document.name,
+        document.model.bundle.name,
+        _stats(document),
+        notices=tuple(chosen.notices),
+    )
 
 
 def fit_for(
@@ -226,7 +245,7 @@ def only_writers(model: Model, wish: object) -> None:
 
 def _written(document: ReadDocument, wish: Wish, stream: Stream) -> Summary:
     read_tokens = stream.position
-    task = ask_for(wish.words or _usual_length(document.reading.words), wish.points)
+    task = ask_for(wish.words or _usual_length(document.reading.words), wish.points, wish.focus)
     writing = Writing(wish.max_tokens or MAX_TOKENS, wish.temperature or 0.0, wish.seed, wish.show)
     prompt = Prompt(document.model)
     text = write(stream, prompt, task, writing)
@@ -234,30 +253,6 @@ def _written(document: ReadDocument, wish: Wish, stream: Stream) -> Summary:
     written = stream.position - read_tokens
     stats = replace(_stats(document, stream), tokens=read_tokens, tokens_written=written)
     return Summary((), document.name, document.model.bundle.name, stats, text.strip())
-
-
-def _choose(
-    head: SentenceHead, reading: Reading, words: int | None, points: int | None
-) -> list[Point]:
-    sentences = reading.sentences
-    quotable = np.array([s.quotable for s in sentences])
-    if not quotable.any():  # e.g. a list of keywords: better a heading than nothing
-        quotable[:] = True
-    scores = head.score(reading.vectors, place_features(sentences), quotable)
-    candidates = np.flatnonzero(quotable)
-    if words is None and points is None:
-        words = _usual_length(reading.words)
-    picks = select(
-        [sentences[i].text for i in candidates],
-        scores[candidates],
-        reading.vectors[candidates, : head.vector_size],
-        words=words,
-        points=points,
-    )
-    return [
-        Point(sentences[i].text, sentences[i].page, round(float(scores[i]), 4))
-        for i in candidates[picks]
-    ]
 
 
 def _usual_length(words: int) -> int:
@@ -280,4 +275,5 @@ def _stats(document: ReadDocument, stream: Stream | None = None) -> Stats:
         kv_tokens_kept=stream.kv_tokens,
         kv_tokens_seen=stream.position,
         tokens_resumed=reading.resumed,
+        language=reading.language,
     )

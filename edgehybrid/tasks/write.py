@@ -145,8 +145,13 @@ def _pages(source: PageSource | Document, reading: Reading) -> Iterator[tuple[in
             yield whole.number, whole.text
 
 
-def ask_for(words: int, points: int | None) -> str:
+def ask_for(words: int, points: int | None, focus: str | None = None) -> str:
     """The request for a summary of about so many words, or of so many bullet points."""
+    task = _summary_of(words, points)
+    return task if focus is None else f"{task}\n\nSummarize only what it says about this: {focus}"
+
+
+def _summary_of(words: int, points: int | None) -> str:
     if points is None:
         return (
             f"Summarize this document in about {words} words. Say only what it says. "

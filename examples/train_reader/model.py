@@ -29,6 +29,7 @@ class Config:
     model_type: str = "edgehybrid"
     name: str = "reader"
     licence: str = "Apache-2.0"
+    languages: tuple[str, ...] = ("en",)
     vocab_size: int = 16384
     hidden_size: int = 256
     intermediate_size: int = 512

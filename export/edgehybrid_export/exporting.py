@@ -212,6 +212,7 @@ def _manifest(
         "weights": precisions.name,
         "exporter": f"edgehybrid {edgehybrid.__version__}",
         "licence": licence_of(source),
+        **{name: source.config[name] for name in ("languages",) if name in source.config},
         "source": {"checkpoint": fingerprint_all(source.files), **found.origin},
         "model": {"vocab_size": vocab, "hidden_size": hidden, "step_costs": step_costs(spec)},
         "layers": [describe_layer(layer) for layer in spec.layers],

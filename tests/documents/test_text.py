@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehybrid.documents.document import Block, Document, PageText, count_words
+from edgehybrid.documents.document import Block, Document, PageText
 from edgehybrid.documents.markdown import pages_of_markdown
 from edgehybrid.documents.sentences import is_quotable, iter_sentences
 from edgehybrid.documents.text import pages_of_text
+from edgehybrid.documents.words import count_words
 from edgehybrid.errors import NoText, RequestError
 
 
@@ -129,6 +130,10 @@ def test_no_text_is_lost(paragraphs: list[str]) -> None:
         ("No end to this sentence here", "prose", False),
         ("x = 3 * (y + 4) / 2 - 17 + 5;", "prose", False),
         ("word " * 130 + ".", "prose", False),
+        (", 9, that is a digit of it.", "prose", False),
+        ("They are numbered by i = 1, 2, . . .", "prose", False),
+        ("Y ~ M + 1, y is M of A, B.", "prose", False),
+        ("The level fell by 33.9% and 39.4% in May and June.", "prose", True),
     ],
 )
 def test_what_can_be_quoted(text: str, kind: str, expected: bool) -> None:

@@ -10,7 +10,8 @@ AFFILIATION_PAGES, AFFILIATION_WORDS = 3, 90
 _OPENING = re.compile(
     r"^\W*(?:"
     r"(?:\*|†|‡)?\s*(?:for\s+)?correspondence\b|corresponding authors?\b|e-?mail(?: address)?\s*:"
-    r"|copyright\b|©|\(c\) (?:19|20)\d\d|all rights reserved|licen[sc]ee\b|published by\b"
+    r"|copyright\s*(?:©|\(c\)|by\b|(?:19|20)\d\d|notice)|©"
+    r"|\(c\) (?:19|20)\d\d|all rights reserved|licen[sc]ee\b|published by\b"
     r"|(?:received|accepted|published|revised)\s*:?\s+\d|received:|citation:|how to cite"
     r"|(?:academic )?editors?\s*:|reviewed by\s*:|edited by\s*:|handling editor|specialty section"
     r"|funding\b\s*[:.]|(?:conflicts?|declaration)s? of (?:competing )?interests?\s*[:.]"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from edgehybrid.documents.apparatus import is_caption
 from edgehybrid.documents.layout import BOLD, FORMULA, MONO, Line
 from edgehybrid.documents.layout.blocks import BULLET, ENDED, LABEL
 from edgehybrid.documents.layout.boilerplate import is_boilerplate
@@ -21,13 +22,6 @@ MIN_WORDS = 0.5
 TAIL, LONGEST_ENTRY = 200, 2000
 
 _LEADER = re.compile(r"(?:[.·…_]\s?){5,}\s*(?:\d+|[ivxlc]+|[A-Z]-?\d+)?\s*$")
-_CAPTION = re.compile(
-    r"^(?:(?:supplementary|appendix|extended data)\s+)?"
-    r"(?:figure|fig|table|scheme|box|chart|plate|listing|algorithm|map|video)s?\.?"
-    r"\s+(?-i:[A-Z]{0,2})[-.]?(?:\d+|(?-i:[IVX]+))(?:[.–-]\d+)*[a-z]?"
-    r"(?:\s*[.:|)–—]|\s+\(?(?-i:[A-Z])|\s*$)",
-    re.I,
-)
 _NUMBERED = re.compile(
     r"^(?:(?:chapter|section|part|appendix)\s+[A-Z\d]{1,3}\b"
     r"|\d{1,2}(?:\.\d{1,3})*\.?\s+(?-i:[A-Z])|(?-i:[A-Z])(?:\.\d{1,3})+\.?\s+(?-i:[A-Z]))",
@@ -86,7 +80,7 @@ def _kind(lines: list[Line], text: str, body: float, bold: bool) -> str:
         return "table"
     if _most(line.style & MONO for line in lines):
         return "code"
-    if _CAPTION.match(text):
+    if is_caption(text):
         return "caption"
     if _is_formula(lines, text):
         return "formula"

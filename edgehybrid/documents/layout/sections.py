@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from edgehybrid.documents.apparatus import is_title
 from edgehybrid.documents.layout.blocks import LABEL
 from edgehybrid.documents.layout.kinds import Paragraph
 
@@ -19,22 +20,6 @@ _REFERENCES = re.compile(
 )
 _CONTENTS = re.compile(
     r"^\W*(?:table of contents|contents|list of (?:figures|tables)|(?:\w+ )*index)\W*$", re.I
-)
-_BOILERPLATE = re.compile(
-    _NUMBERING + r"(?:acknowledge?ments?|funding(?: (?:statement|sources?|information))?"
-    r"|(?:author )?contributors?"
-    r"|author(?:s['’]?|['’]s)? (?:contributions?|information|details|affiliations?)"
-    r"|(?:conflicts?|declarations?|statements?) of (?:\w+ )?interests?"
-    r"|competing (?:\w+ )?interests?"
-    r"|(?:\w+ )*disclosures?|(?:data|code)(?:[ ,]\w+)* availability(?: statement)?"
-    r"|availability of \w+(?: \w+)*|supporting information"
-    r"|supplement(?:al|ary) (?:materials?|data|files?|figures?|tables?)(?: \w+)?"
-    r"|additional files?|electronic supplementary material|publisher['’]s note"
-    r"|ethics (?:approval|statement)(?: \w+)*|consent (?:for|to) \w+(?: \w+)*|abbreviations"
-    r"|open access|rights and permissions|licen[cs]e|copyright(?: (?:notice|statement))?"
-    r"|legal notice"
-    r"|declarations|orcid(?: \w+)*|keywords|author affiliations|citation)\W*$",
-    re.I,
 )
 _APPENDIX = re.compile(r"^\W*(?:appendi(?:x|ces)|annex)\b", re.I)
 _ENTRY_END = re.compile(r"(?:\d|\b[ivxl]+)\W*$")
@@ -143,4 +128,4 @@ def _section_kind(title: str) -> str:
         return "reference"
     if _CONTENTS.match(title):
         return "toc"
-    return "boilerplate" if _BOILERPLATE.match(title) else "prose"
+    return "boilerplate" if is_title(title) else "prose"
