@@ -1,0 +1,1 @@
+"""Which tokens deserve the KV cache: one file a policy."""
