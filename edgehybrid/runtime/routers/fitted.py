@@ -36,12 +36,14 @@ from edgehybrid.bundle import Bundle, read_file
 from edgehybrid.errors import BundleDamaged, BundleTooNew, RequestError
 from edgehybrid.files import write_whole
 from edgehybrid.jsons import parse_json
+from edgehybrid.runtime.routers.router import scored_by
 from edgehybrid.runtime.saving import digest
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.mixers import Mixer
 
 Array = NDArray[np.float32]
+ROUTER = scored_by("fitted")
 FILE, KEY, FORMAT = "router.safetensors", "edgehybrid", 1
 #: 512 layers of 32 heads of 512 + 512 numbers need no more.
 MAX_BYTES = 1 << 26
