@@ -30,7 +30,7 @@ class Plan:
     runs: int
     threads: int | None
     budget: Budget
-    router: str | None
+    router: str | None = None
 
 
 @dataclass(frozen=True)
