@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edgehybrid.cli.opening import keeping, page_range, shown, source, warn
+from edgehybrid.cli.opening import keeping, page_range, source, warn
+from edgehybrid.tasks.rendering import shown
 
 
 def read(
