@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from edgehybrid.batch.remote import Sent, forget, read
+from edgehybrid.batch.remote import Sent, read
 from edgehybrid.batch.work import Outcome, Setup, Task, Workers, one_line
 from edgehybrid.errors import EdgehybridError, RequestError, WorkersError
 
@@ -110,7 +110,6 @@ class Cluster(Workers):
             self._client.cancel([one.future for one in self._under_way.values()])
             for one in self._under_way.values():
                 one.tries.delete()
-            self._client.run(forget, wait=False)
         self._client.close(timeout=PATIENCE)
 
     def _outcome(self, one: _UnderWay) -> Outcome:
@@ -167,7 +166,14 @@ def _connect(address: str) -> Client:
     try:
         return Client(address, timeout=PATIENCE, set_as_default=False, direct_to_workers=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
-        why = one_line(str(error.__cause__ or error)) or type(error).__name__
+        why = f"cannot use a Dask scheduler at {address}: {_root(error)}"
         raise WorkersError(
-            f"no Dask scheduler answers at {address} within {PATIENCE:.0f} s: {why}"
+            f"{why}; is it there, and is the address like tcp://host:8786?"
         ) from error
+
+
+def _root(error: BaseException) -> str:
+    """What a connection failed of in the end; Dask says much more."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return one_line(str(getattr(error, "strerror", None) or error)) or type(error).__name__

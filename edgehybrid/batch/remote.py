@@ -56,13 +56,8 @@ def read(setup: Setup, sent: Sent) -> Outcome:
         return attempt(model, setup.options, Task(sent.number, path), sent.name, lambda pages: None)
 
 
-def forget() -> None:
-    """Let go of the model."""
-    _loaded.clear()
-
-
 def _model(setup: Setup) -> Model:
-    """The model of the last setup, loaded once for all threads of this worker."""
+    """The model, loaded once for all threads of this worker, which keeps the last one."""
     with _lock:
         if setup not in _loaded:
             _loaded.clear()

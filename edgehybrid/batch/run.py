@@ -81,7 +81,8 @@ def summarize_folder(
         jobs: how many documents are read at a time; as many as there are cores, up to 8, if None.
         scheduler: the address of a Dask scheduler, such as "tcp://host:8786", whose workers read
             the documents; they get a document's bytes and give back its summary.
-        progress: called whenever something was read; stops the run by returning False.
+        progress: called whenever something was read, and every second; stops the run by returning
+            False.
 
     Raises:
         NotFound: the folder cannot be opened.
@@ -164,7 +165,8 @@ def _work(workers: Workers, tasks: Iterator[Task], ledger: Ledger, teller: _Tell
             if isinstance(message, Outcome):
                 under_way -= 1
                 ledger.enter(message)
-            teller.tell(message)
+            teller.note(message)
+        teller.tell()  # also where nothing came: it may want to stop
 
 
 class _Teller:
@@ -178,11 +180,13 @@ class _Teller:
     def seconds(self) -> float:
         return time.monotonic() - self._began
 
-    def tell(self, message: Outcome | Moved | None = None) -> None:
+    def note(self, message: Outcome | Moved) -> None:
         if isinstance(message, Moved):
             self._moving[message.number] = message.pages
-        elif message is not None:
+        else:
             self._moving.pop(message.number, None)
+
+    def tell(self) -> None:
         if self._progress is None:
             return
         ledger = self._ledger

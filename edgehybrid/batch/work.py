@@ -153,7 +153,8 @@ def attempt(
             raise
         reason = f"{type(error).__name__}: {error}; please report this as a bug of edgehybrid"
     reason = reason.replace(str(task.path), name).replace(task.path.name, name)
-    return Outcome(task.number, None, one_line(reason.removeprefix(f"{name}: ")))
+    reason = reason.removeprefix(shown(name)).removeprefix(":")  # it stands before the reason
+    return Outcome(task.number, None, one_line(reason))
 
 
 def one_line(text: str) -> str:

@@ -22,7 +22,7 @@ def is_folder(file: str, **options: Any) -> bool:
         NotFound: it is not there, and has such options.
     """
     given = [name for name, value in options.items() if value is not None]
-    if os.path.isdir(file):
+    if file != "-" and os.path.isdir(file):
         if options["out"] is None:
             raise RequestError(f"{file} is a folder: say with --out where its summaries go")
         return True
