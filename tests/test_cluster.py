@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +68,8 @@ def test_a_document_that_kills_workers(cluster: Any, tmp_path: Path) -> None:
 
     def kill(now: edgehybrid.FolderProgress) -> None:
         nonlocal lost
-        if now.documents < now.documents_total:
+        tries = cluster.scheduler.extensions["variables"].variables
+        if any(try_["value"] > lost for try_ in tries.values()):
             lost += kill_those_who_read(address)
 
     report = edgehybrid.summarize_folder(folder, tmp_path / "o", scheduler=address, progress=kill)
@@ -104,7 +107,7 @@ def test_interrupted(cluster: Any, tmp_path: Path) -> None:
         (folder / f"{name}.txt").write_text("\f".join([STORY] * 2000))
     address = cluster.scheduler_address
     process = subprocess.Popen(
-        [*COMMAND, "summarize", folder, "--out", tmp_path / "out", "--scheduler", address],
+        [*COMMAND, "summarize", folder, "--out", tmp_path / "o", "--scheduler", address],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -130,6 +133,18 @@ def test_nobody_answers(folder: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(WorkersError, match="cannot use a Dask scheduler at") as raised:
             edgehybrid.summarize_folder(folder, tmp_path / "out", scheduler=address)
         assert "\n" not in str(raised.value)
+
+
+def test_something_else_answers(folder: Path, tmp_path: Path) -> None:
+    def answer() -> None:
+        with server.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n" * 9)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(WorkersError, match="cannot use a Dask scheduler at"):
+            edgehybrid.summarize_folder(folder, tmp_path / "out", scheduler=address)
 
 
 def test_a_cluster_without_workers(

@@ -5,12 +5,13 @@ They need not see this machine's files, but need this version of edgehybrid, and
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import secrets
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -164,16 +165,34 @@ def _connect(address: str) -> Client:
         ) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are told in one line
     try:
+        with ThreadPoolExecutor(1) as thread:  # the caller may run an event loop of its own
+            thread.submit(asyncio.run, _knock(address)).result()
         return Client(address, timeout=PATIENCE, set_as_default=False, direct_to_workers=False)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
+    except Exception as error:  # what does not speak Dask's protocol leads to any kind of error
         why = f"cannot use a Dask scheduler at {address}: {_root(error)}"
         raise WorkersError(
             f"{why}; is it there, and is the address like tcp://host:8786?"
         ) from error
 
 
+async def _knock(address: str) -> None:
+    """Connect once, and go: a client that finds nobody would try for long, and tell it at the end.
+
+    Raises:
+        OSError: nobody is there.
+        ValueError: it is no address.
+    """
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    comm = await connect(address, timeout=PATIENCE, **Security().get_connection_args("client"))
+    comm.abort()
+
+
 def _root(error: BaseException) -> str:
     """What a connection failed of in the end; Dask says much more."""
+    if isinstance(error, MemoryError):  # the first bytes of an answer were taken for a length
+        return "what answers there is something else"
     while error.__cause__ is not None:
         error = error.__cause__
     return one_line(str(getattr(error, "strerror", None) or error)) or type(error).__name__
