@@ -28,14 +28,19 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None
-    ) as made:
+    import dask
+
+    # A local cluster gives up workers that it starts again for longer than this.
+    patience = dask.config.set({"distributed.deploy.lost-worker-timeout": "300s"})
+    with (
+        patience,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
+    ):
         yield made
 
 
 def kill_those_who_read(address: str) -> int:
-    """Kill the workers that are doing something; how many."""
+    """Kill the workers that are at something; how many."""
     with distributed.Client(address, set_as_default=False) as client:
         busy = [worker for worker, keys in client.processing().items() if keys]
         pids = client.run(os.getpid)

@@ -182,7 +182,7 @@ async def _knock(address: str) -> None:
         OSError: nobody is there.
         ValueError: it is no address.
     """
-    from distributed.comm import connect
+    from distributed.comm.core import connect
     from distributed.security import Security
 
     comm = await connect(address, timeout=PATIENCE, **Security().get_connection_args("client"))
