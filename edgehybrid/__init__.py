@@ -14,6 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgehybrid.batch.report import Report
+    from edgehybrid.batch.run import FolderProgress, summarize_folder
     from edgehybrid.documents import Document, open_document
     from edgehybrid.errors import EdgehybridError
     from edgehybrid.runtime.chat import Chat
@@ -31,12 +33,14 @@ __all__ = [
     "Chat",
     "Document",
     "EdgehybridError",
+    "FolderProgress",
     "Keep",
     "Model",
     "Passage",
     "Point",
     "Progress",
     "ReadDocument",
+    "Report",
     "Stream",
     "Summary",
     "__version__",
@@ -45,6 +49,7 @@ __all__ = [
     "open_document",
     "read",
     "summarize",
+    "summarize_folder",
 ]
 
 _HOMES = {
@@ -52,12 +57,14 @@ _HOMES = {
     "Chat": "edgehybrid.runtime.chat",
     "Document": "edgehybrid.documents",
     "EdgehybridError": "edgehybrid.errors",
+    "FolderProgress": "edgehybrid.batch.run",
     "Keep": "edgehybrid.tasks.keeping",
     "Model": "edgehybrid.runtime.model",
     "Passage": "edgehybrid.tasks.ask",
     "Point": "edgehybrid.tasks.summarize",
     "Progress": "edgehybrid.tasks.summarize",
     "ReadDocument": "edgehybrid.tasks.read",
+    "Report": "edgehybrid.batch.report",
     "Stream": "edgehybrid.runtime.stream",
     "Summary": "edgehybrid.tasks.summarize",
     "ask": "edgehybrid.tasks.ask",
@@ -65,6 +72,7 @@ _HOMES = {
     "open_document": "edgehybrid.documents",
     "read": "edgehybrid.tasks.read",
     "summarize": "edgehybrid.tasks.summarize",
+    "summarize_folder": "edgehybrid.batch.run",
 }
 
 

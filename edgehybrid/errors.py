@@ -21,6 +21,7 @@ EdgehybridError
 │   ├── DocumentTooLarge    a limit on pages, bytes, time or memory was met
 │   └── NoText              e.g. scanned pages
 ├── CacheError              the folder of readings cannot be used
+├── WorkersError            processes or a cluster that read many documents cannot be used
 ├── Cancelled               a reading was stopped by its `progress` callback
 └── RequestError            an argument that cannot be satisfied
 
@@ -80,6 +81,10 @@ class StateOfAnotherBundle(StateError):
 
 class CacheError(EdgehybridError):
     """The folder in which readings are kept cannot be used."""
+
+
+class WorkersError(EdgehybridError):
+    """The processes, or the cluster, that should read many documents cannot be used."""
 
 
 class Cancelled(EdgehybridError):

@@ -135,7 +135,7 @@ def test_selection_keeps_its_limits(
 
 
 def test_json_has_the_promised_shape(tmp_path: Path, model: edgehybrid.Model) -> None:
-    from edgehybrid.cli.summarize import Format, render
+    from edgehybrid.tasks.rendering import Format, render
 
     summary = edgehybrid.summarize(_write(tmp_path, "a.txt", STORY), points=1, model=model)
     told = json.loads(render(summary, Format.json))

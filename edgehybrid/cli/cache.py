@@ -6,7 +6,7 @@ import time
 
 import typer
 
-from edgehybrid.cli.opening import shown
+from edgehybrid.tasks.rendering import shown
 
 
 def list_readings() -> None:

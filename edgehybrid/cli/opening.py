@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgehybrid.errors import RequestError
+from edgehybrid.tasks.rendering import unread
 
 if TYPE_CHECKING:
     from edgehybrid.documents import Document
@@ -25,8 +26,6 @@ ROUTER = (
     "Which tokens are kept: learned, fitted, window, keynorm, keydiff, lagkv, expected, h2o, tova "
     "or random; the bundle's own if none."
 )
-#: So many page numbers are named in a warning.
-NAMED = 10
 
 
 def page_range(text: str | None) -> tuple[int, int] | None:
@@ -107,17 +106,7 @@ def source(file: str, command: str) -> Iterator[str | Document]:
     yield Document.from_text(decode(data, "standard input"), name="standard input")
 
 
-def shown(name: str) -> str:
-    """A name without what would steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in name)
-
-
 def warn(pages: int, without_text: tuple[int, ...], unreadable: tuple[int, ...]) -> None:
     """Say on stderr what could not be read: nothing is left out silently."""
-    for numbers, what in (
-        (without_text, "have no text (scanned?) and were not read"),
-        (unreadable, "could not be parsed and were not read"),
-    ):
-        if numbers:
-            some = ", ".join(map(str, numbers[:NAMED])) + (", …" if len(numbers) > NAMED else "")
-            typer.echo(f"edgehybrid: {len(numbers)} of {pages} pages {what}: {some}", err=True)
+    for line in unread(pages, without_text, unreadable):
+        typer.echo(f"edgehybrid: {line}", err=True)

@@ -5,13 +5,45 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from edgehybrid.tasks.reading import Progress
+if TYPE_CHECKING:
+    from edgehybrid.batch.run import FolderProgress
+    from edgehybrid.tasks.reading import Progress
+
+#: Sets how far the bar is: what is done, of how much, what that is, and a note.
+Move = Callable[[int, int, str, str], None]
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None] | None]:
-    """Yield a callback that moves a bar, or None if stderr is no terminal."""
+    """Yield a callback that moves a bar by pages, or None if stderr is no terminal."""
+    with _bar() as move:
+
+        def show(now: Progress) -> None:
+            if move is not None:
+                text = f"page {now.pages_read} of {now.pages_total}"
+                move(now.pages_read, now.pages_total, text, _note(now))
+
+        yield show if move is not None else None
+
+
+@contextmanager
+def folder_bar() -> Iterator[Callable[[FolderProgress], None] | None]:
+    """Yield a callback that moves a bar by documents, or None if stderr is no terminal."""
+    with _bar() as move:
+
+        def show(now: FolderProgress) -> None:
+            if move is not None:
+                text = f"document {now.documents:,} of {now.documents_total:,}"
+                failed = f", {now.failed:,} failed" if now.failed else ""
+                move(now.documents, now.documents_total, text, f"{now.pages:,} pages{failed}")
+
+        yield show if move is not None else None
+
+
+@contextmanager
+def _bar() -> Iterator[Move | None]:
     if not sys.stderr.isatty():
         yield None
         return
@@ -29,16 +61,10 @@ def progress_bar() -> Iterator[Callable[[Progress], None] | None]:
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("loading", total=None, note="")
 
-        def show(progress: Progress) -> None:
-            bar.update(
-                task,
-                description=f"page {progress.pages_read} of {progress.pages_total}",
-                completed=progress.pages_read,
-                total=progress.pages_total,
-                note=_note(progress),
-            )
+        def move(done: int, total: int, text: str, note: str) -> None:
+            bar.update(task, description=text, completed=done, total=total, note=note)
 
-        yield show
+        yield move
 
 
 def _note(progress: Progress) -> str:

@@ -12,11 +12,11 @@ from edgehybrid.cli.opening import (
     ROUTER,
     keeping,
     page_range,
-    shown,
     source,
     token_budget,
     warn,
 )
+from edgehybrid.tasks.rendering import shown
 
 
 def read(

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import enum
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgehybrid.cli.folder import is_folder, summarize_all
 from edgehybrid.cli.opening import (
     BUDGET,
     ROUTER,
     keeping,
     page_range,
-    shown,
     source,
     token_budget,
     warn,
 )
+from edgehybrid.errors import RequestError
+from edgehybrid.tasks.rendering import Format, render, shown
 
 if TYPE_CHECKING:
-    from edgehybrid.tasks.summarize import Stats, Summary
-
-
-class Format(str, enum.Enum):
-    """How the answer is written."""
-
-    text = "text"
-    markdown = "markdown"
-    json = "json"
+    from edgehybrid.tasks.summarize import Stats
 
 
 def summarize(
-    file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="PDF, Markdown or text, or a folder; - reads standard input.")
+    ],
     words: Annotated[int | None, typer.Option(help="Length of the summary, in words.")] = None,
     points: Annotated[int | None, typer.Option(help="Number of sentences.")] = None,
     focus: Annotated[str | None, typer.Option(help="What it is to be about.")] = None,
@@ -55,12 +50,20 @@ def summarize(
     max_tokens: Annotated[int | None, typer.Option(help="Write at most so many tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 takes the likeliest token.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the same text again.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Of a folder: where summaries go.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Of a folder: so many at a time.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Of a folder: of a Dask cluster, tcp://host:port.")
+    ] = None,
 ) -> None:
     """Print the most important sentences of FILE, verbatim, each with its page.
 
-    With a language model as --model, print what it writes after reading all of FILE. The last
-    three options are for this. With --resume, a reading that was broken off goes on where it was,
+    With a language model as --model, print what it writes after reading all of FILE; three of the
+    options are for this. With --resume, a reading that was broken off goes on where it was,
     and one that was finished is not repeated.
+
+    If FILE is a folder, each document in it gets a file in --out. Summaries that are there already,
+    of the same content and options, are not made again.
 
     Examples:
 
@@ -73,7 +76,32 @@ def summarize(
       pdftotext report.pdf - | edgehybrid summarize - --words 100
 
       edgehybrid summarize report.pdf --model granite-350m-int8 --words 150
+
+      edgehybrid summarize reports/ --out summaries/
     """
+    if is_folder(file, out=out, jobs=jobs, scheduler=scheduler):
+        if resume:
+            raise RequestError("--resume is for one file; a folder's run goes on where it was")
+        summarize_all(
+            file,
+            out=out,
+            format=format.value,
+            words=words,
+            points=points,
+            focus=focus,
+            pages=page_range(pages),
+            password=password,
+            damaged=damaged,
+            model=model,
+            budget=token_budget(budget),
+            router=router,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            seed=seed,
+            jobs=jobs,
+            scheduler=scheduler,
+        )
+        return
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.summarize import summarize as run
 
@@ -129,53 +157,6 @@ class _Printer:
 def _heading(file: str, format: Format) -> str:
     name = "standard input" if file == "-" else shown(Path(file).name)
     return f"# {name}\n\n" if format is Format.markdown else ""
-
-
-def render(summary: Summary, format: Format) -> str:
-    """The summary as the user asked for it, without a final newline."""
-    if format is Format.json:
-        import json
-
-        return json.dumps(as_json(summary), ensure_ascii=False, indent=2)
-    if format is Format.markdown:
-        lines = [f"# {shown(summary.document)}", ""]
-        if summary.written is not None:
-            return "\n".join([*lines, summary.written])
-        return "\n".join(lines + [f"- {p.text} *(p. {p.page})*" for p in summary.points])
-    if summary.written is not None:
-        return summary.written
-    return "\n".join(f"[p. {p.page}] {p.text}" for p in summary.points)
-
-
-def as_json(summary: Summary) -> dict[str, Any]:
-    """The object that `--format json` prints."""
-    stats = summary.stats
-    return {
-        "summary": summary.text,
-        "written": summary.written is not None,
-        "points": [{"text": p.text, "page": p.page, "score": p.score} for p in summary.points],
-        "document": {
-            "name": summary.document,
-            "pages": stats.pages,
-            "words": stats.words,
-            "tokens": stats.tokens,
-            "pages_without_text": list(stats.pages_without_text),
-            "unreadable_pages": list(stats.unreadable_pages),
-            "language": stats.language,
-        },
-        "model": summary.model,
-        "notices": list(summary.notices),
-        "stats": {
-            "seconds": stats.seconds,
-            "tokens_per_second": stats.tokens_per_second,
-            "peak_rss_bytes": stats.peak_rss_bytes,
-            "state_bytes": stats.state_bytes,
-            "kv_tokens_kept": stats.kv_tokens_kept,
-            "kv_tokens_seen": stats.kv_tokens_seen,
-            "tokens_written": stats.tokens_written,
-            "tokens_resumed": stats.tokens_resumed,
-        },
-    }
 
 
 def _tell_tokens(stats: Stats, max_tokens: int | None) -> None:

@@ -16,6 +16,9 @@ from edgehybrid.documents.plain import MAX_TEXT_BYTES, SNIFF_BYTES, decode, spli
 from edgehybrid.errors import EmptyFile, NotFound, NotThisFormat, RequestError
 
 MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdown")
+#: How names of documents end, where a folder is searched for them; a file that is named is opened
+#: whatever its name is.
+SUFFIXES = (".pdf", *MARKDOWN_SUFFIXES, ".txt", ".text")
 #: Files of at most so many bytes are read in this process, which spares the start of another:
 #: whatever they hold, they take at most some 150 MB, and 5 s for text, 1 s for Markdown.
 HERE: dict[Kind, int] = {"text": 1 << 22, "markdown": 1 << 15}
@@ -78,8 +81,7 @@ def open_pages(
     damaged: bool = False,
 ) -> PageSource:
     """As `open_document`, but pages come one by one while the file is being parsed."""
-    if pages is not None and not 1 <= pages[0] <= pages[1]:
-        raise RequestError(f"pages {pages[0]}-{pages[1]} is not a range from 1 upwards")
+    check_range(pages)
     file = Path(path)
     head, size = _look_at(file)
     if b"%PDF-" in head[:1024] or file.suffix.lower() == ".pdf":
@@ -91,6 +93,16 @@ def open_pages(
     order = Order(os.path.abspath(os.fspath(path)), password, pages, damaged, kind)
     source = Pages(order, isolated=size > HERE.get(kind, -1))
     return PageSource(order.name, source, source.last - source.first + 1)
+
+
+def check_range(pages: tuple[int, int] | None) -> None:
+    """Look at the first and the last page that are wanted, 1-based.
+
+    Raises:
+        RequestError: they are no range.
+    """
+    if pages is not None and not 1 <= pages[0] <= pages[1]:
+        raise RequestError(f"pages {pages[0]}-{pages[1]} is not a range from 1 upwards")
 
 
 def open_text(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgehybrid.bundle import DENSE, TOKENIZER, WRITING, Bundle, open_bundle
+from edgehybrid.cores import available_cores
 from edgehybrid.errors import BundleDamaged, RequestError, is_of_a_library
 from edgehybrid.runtime.budgets import Budget
 from edgehybrid.runtime.heads import SentenceHead, open_head
@@ -289,10 +290,3 @@ def _compile(names: Collection[str]) -> None:
     if not is_compiled(names):
         log.info("compiling kernels for this machine, once (some 5 to 15 s)")
     compile_all(names)
-
-
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

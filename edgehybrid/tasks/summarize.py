@@ -170,13 +170,14 @@ class Wish(NamedTuple):
     show: Callable[[str], None] | None
 
 
-def check(wish: Wish) -> None:
+def check(wish: object) -> None:
     """Look at the numbers and the focus.
 
     Raises:
         RequestError: one is out of range, or nothing.
     """
-    if wish.focus is not None and not wish.focus.strip():
+    focus = getattr(wish, "focus", None)
+    if focus is not None and not focus.strip():
         raise RequestError("the focus is empty; name what the summary is to be about")
     for name in ("words", "points", "max_tokens"):
         value = getattr(wish, name)
