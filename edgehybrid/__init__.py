@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model, load
     from edgehybrid.runtime.stream import Stream
     from edgehybrid.tasks.ask import Answer, Passage, ask
+    from edgehybrid.tasks.explain import Explanation, explain
     from edgehybrid.tasks.keeping import Keep
     from edgehybrid.tasks.read import ReadDocument, read
     from edgehybrid.tasks.summarize import Point, Progress, Summary, summarize
@@ -31,6 +32,7 @@ __all__ = [
     "Chat",
     "Document",
     "EdgehybridError",
+    "Explanation",
     "Keep",
     "Model",
     "Passage",
@@ -41,6 +43,7 @@ __all__ = [
     "Summary",
     "__version__",
     "ask",
+    "explain",
     "load",
     "open_document",
     "read",
@@ -52,6 +55,7 @@ _HOMES = {
     "Chat": "edgehybrid.runtime.chat",
     "Document": "edgehybrid.documents",
     "EdgehybridError": "edgehybrid.errors",
+    "Explanation": "edgehybrid.tasks.explain",
     "Keep": "edgehybrid.tasks.keeping",
     "Model": "edgehybrid.runtime.model",
     "Passage": "edgehybrid.tasks.ask",
@@ -61,6 +65,7 @@ _HOMES = {
     "Stream": "edgehybrid.runtime.stream",
     "Summary": "edgehybrid.tasks.summarize",
     "ask": "edgehybrid.tasks.ask",
+    "explain": "edgehybrid.tasks.explain",
     "load": "edgehybrid.runtime.model",
     "open_document": "edgehybrid.documents",
     "read": "edgehybrid.tasks.read",

@@ -43,6 +43,10 @@ COMMANDS = {
     "read": ["read", "{pdf}"],
     "ask": ["ask", "{text}", "What happened to the river?"],
     "ask a language model": ["ask", "{text}", "Why?", "--model", "{writer}", "--max-tokens", "2"],
+    "explain": ["explain", "{pdf}", "--html", "-"],
+    "explain a language model": [
+        *("explain", "{text}", "--html", "-", "--model", "{writer}", "--budget", "8"),
+    ],
     "list what is kept": ["cache", "list"],
     "clear what is kept": ["cache", "clear"],
     "generate": ["generate", "{writer}", "words", "--max-tokens", "2"],

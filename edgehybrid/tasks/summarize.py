@@ -187,9 +187,10 @@ def summary_of(document: ReadDocument, wish: Wish, *, stream: Stream | None = No
     if document.model.writes:
         return _written(document, wish, stream or document.stream.fork())
     only_writers(document.model, wish)
-    chosen = _choose(document.model.sentence_head, document.reading, wish.words, wish.points)
-    name = document.model.bundle.name
-    return Summary(tuple(chosen), document.name, name, _stats(document))
+    sentences, name = document.reading.sentences, document.model.bundle.name
+    chosen = choose(document.model.sentence_head, document.reading, wish.words, wish.points)
+    points = (Point(sentences[i].text, sentences[i].page, score) for i, score in chosen)
+    return Summary(tuple(points), document.name, name, _stats(document))
 
 
 def fit_for(
@@ -236,9 +237,10 @@ def _written(document: ReadDocument, wish: Wish, stream: Stream) -> Summary:
     return Summary((), document.name, document.model.bundle.name, stats, text.strip())
 
 
-def _choose(
+def choose(
     head: SentenceHead, reading: Reading, words: int | None, points: int | None
-) -> list[Point]:
+) -> list[tuple[int, float]]:
+    """Which sentences make the summary, in the order of the document, and their scores."""
     sentences = reading.sentences
     quotable = np.array([s.quotable for s in sentences])
     if not quotable.any():  # e.g. a list of keywords: better a heading than nothing
@@ -254,10 +256,7 @@ def _choose(
         words=words,
         points=points,
     )
-    return [
-        Point(sentences[i].text, sentences[i].page, round(float(scores[i]), 4))
-        for i in candidates[picks]
-    ]
+    return [(int(i), round(float(scores[i]), 4)) for i in candidates[picks]]
 
 
 def _usual_length(words: int) -> int:
