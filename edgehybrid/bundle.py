@@ -95,14 +95,24 @@ def read_json(path: Path, max_bytes: int) -> Any:
     Raises:
         BundleDamaged: it is too long, no plain file, or not JSON as `parse_json` reads it.
     """
-    with _plain(path) as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise BundleDamaged(f"{path} has over {max_bytes} bytes; export the bundle again")
+    data = read_file(path, max_bytes)
     try:
         return parse_json(data)
     except JsonError as error:
         raise BundleDamaged(f"{path} is not JSON ({error}); export the bundle again") from error
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """All bytes of a file of a bundle.
+
+    Raises:
+        BundleDamaged: it is too long, or no plain file.
+    """
+    with _plain(path) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise BundleDamaged(f"{path} has over {max_bytes} bytes; export the bundle again")
+    return data
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

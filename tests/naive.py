@@ -216,3 +216,66 @@ def routed_attention(
             mixed = weights / weights.sum() @ values
             out[now, h * value_dim : (h + 1) * value_dim] = mixed
     return out
+
+
+def kept_by(
+    policy: str,
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    sinks: int,
+    window: int,
+    budget: int,
+    scale: float,
+    head: int,
+    weights: Array,
+) -> set[int]:
+    """Routed tokens of one kv head after q (T, Hq / Hk, Dh), k (T, Dh), v (T, Dv), by a policy."""
+    q, k, v = (array.astype(np.float64) for array in (q, k, v))
+    routed: dict[int, float] = {}  # position to score
+    received = np.zeros(len(k))
+    for now in range(len(k)):
+        leaving = now - window
+        if leaving >= sinks:
+            routed[leaving] = score_of(policy, leaving, now, q, k, v, scale, head, weights)
+            if policy in ("h2o", "tova"):
+                routed = {j: float(received[j]) for j in routed}
+            if len(routed) > budget:
+                del routed[min(routed, key=lambda j: (np.float32(routed[j]), -j))]
+        seen = [j for j in range(now + 1) if j < sinks or j > now - window or j in routed]
+        logits = scale * q[now] @ k[seen].T
+        softmax = np.exp(logits - logits.max(axis=1, keepdims=True))
+        part = (softmax / softmax.sum(axis=1, keepdims=True)).mean(axis=0)
+        received[seen] = part + (received[seen] if policy == "h2o" else 0.0)
+    return set(routed)
+
+
+def score_of(
+    policy: str, j: int, now: int, q: Array, k: Array, v: Array, scale: float, head: int, w: Array
+) -> float:
+    """What token ``j`` that leaves when ``now`` comes is worth, by a policy whose scores stay."""
+    if policy == "keynorm":
+        return -float(np.linalg.norm(k[j]))
+    if policy == "fitted":
+        return float(np.concatenate([k[j], v[j]]) @ w)
+    if policy == "keydiff":
+        mean = np.mean([k[i] / np.linalg.norm(k[i]) for i in range(now)], axis=0)
+        return -float(k[j] @ mean / np.linalg.norm(k[j]) / np.linalg.norm(mean))
+    if policy == "expected":
+        queries = q[:now].reshape(-1, q.shape[2])
+        logit = scale * queries.mean(axis=0) @ k[j]
+        logit += scale**2 / 2 * queries.var(axis=0) @ k[j] ** 2
+        return float(logit + np.log(np.linalg.norm(v[j])))
+    if policy == "lagkv" and now - j > 1:
+        return sum(_std_among(x[j], x[j + 1 : now]) for x in (k, v))
+    if policy == "random":
+        from edgehybrid_kernels.routing import place_of
+
+        return place_of(j, head)
+    return 0.0
+
+
+def _std_among(x: Array, others: Array) -> float:
+    low, span = others.min(axis=0), others.max(axis=0) - others.min(axis=0)
+    return float(np.std(np.where(span > 0, (x - low) / np.where(span > 0, span, 1), 0)))

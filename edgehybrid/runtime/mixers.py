@@ -62,6 +62,11 @@ class Attention:
     kernels: ClassVar[tuple[str, ...]] = ("attention",)
 
     @property
+    def can_route(self) -> bool:
+        """Whether it may keep far tokens: not where it was trained with a window and no router."""
+        return self.window is None or self.budget is not None
+
+    @property
     def tasks(self) -> tuple[str, ...]:
         """Names of the steps in a program."""
         return ("attention_task", *(("gate_task",) if self.gated else ()))
@@ -142,6 +147,12 @@ class Parallel:
         for part, own in zip(self.parts, state.parts, strict=True):
             part.run(kernels, buffers, length, own, y[:, begin : begin + part.width])
             begin += part.width
+
+
+def attention_of(mixer: Mixer) -> Attention | None:
+    """The attention of a layer, alone or beside others."""
+    parts = mixer.parts if isinstance(mixer, Parallel) else (mixer,)
+    return next((part for part in parts if isinstance(part, Attention)), None)
 
 
 def make_mixer(

@@ -203,6 +203,7 @@ def cache_words(kept: RoutedCache, mixer: Attention) -> list[Any]:
     return [
         *(logits, float(mixer.scale), 0.0, kept.keys, kept.values, kept.bias, kept.score),
         *(kept.position, kept.heap, kept.n_routed, kept.seen, kept.sinks, kept.window),
+        *(kept.code, kept.weights, kept.stats, kept.capacities),
     ]
 
 

@@ -72,7 +72,7 @@ def save(stream: Stream, path: str | os.PathLike[str], *, half: bool) -> int:
     }
     if len(json.dumps(stream.document)) > MAX_DOCUMENT_BYTES:
         raise RequestError(f"stream.document is over {MAX_DOCUMENT_BYTES} bytes as JSON")
-    said["sha256"] = _digest(said, tensors)
+    said["sha256"] = digest(said, tensors)
     data = dump(tensors, metadata={KEY: json.dumps(said)})
     try:
         write_whole(Path(path), data)
@@ -106,7 +106,7 @@ def resume(model: Model, path: str | os.PathLike[str]) -> Stream:
         raise StateDamaged(f"{path} has {len(data)} bytes, too few for a budget of {budget}")
     try:
         tensors = load(data)
-        if _digest(_without_sum(said), tensors) != said["sha256"]:
+        if digest(_without_sum(said), tensors) != said["sha256"]:
             raise StateDamaged(f"{path} is altered: its sha256 is not the one it names")
         stream = model.stream(**said["kind"])
         stream.restore(_like(stream.tensors(), tensors), said["position"])
@@ -177,12 +177,13 @@ def _without_sum(said: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name != "sha256"}
 
 
-def _digest(said: dict[str, Any], tensors: Tensors) -> str:
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+def digest(said: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """sha256 of a description and of the tensors that it describes."""
+    made = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for name, array in sorted(tensors.items()):
-        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
-    return digest.hexdigest()
+        made.update(f"{name} {array.dtype} {array.shape} ".encode())
+        made.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
+    return made.hexdigest()
 
 
 def _halved(tensors: Tensors) -> Tensors:

@@ -42,7 +42,7 @@ BOOL = types.boolean
 _compiling = threading.Lock()
 _SOURCES = (
     *("jit.py", "simd.py", "vmath.py", "elementwise.py"),
-    *("attention/heap.py", "attention/attend.py", "*/compiled.py"),
+    *("attention/heap.py", "attention/attend.py", "routing/__init__.py", "*/compiled.py"),
     *("dense/dots.py", "dense/linear.py", "dense/prepare.py", "program/*.py"),
 )
 

@@ -180,6 +180,16 @@ def load_first(builder: Builder, address: int, lanes: int) -> Vector:
 
 
 @primitive
+def load_first_or(builder: Builder, address: int, lanes: int, other: Vector) -> Vector:
+    """As :func:`load_first`, but the other lanes are those of ``other``."""
+    pointer = pointer_to(builder, address, _FLOATS)
+    arguments = [pointer, _INT(_UNALIGNED), _mask(builder, lanes), other]
+    return call_intrinsic(  # type: ignore[no-any-return]
+        builder, f"llvm.masked.load.v{LANES}f32.p0", _FLOATS, arguments
+    )
+
+
+@primitive
 def store_first(builder: Builder, address: int, value: Vector, lanes: int) -> None:
     """Writes up to LANES numbers and nothing after them."""
     pointer = pointer_to(builder, address, _FLOATS)

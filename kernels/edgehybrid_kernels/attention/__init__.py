@@ -14,16 +14,19 @@
 
 The query at position i attends to positions j that are sinks (j < sinks), in the window
 (i - window < j <= i), or among the ``budget`` highest scores of sinks <= j <= i - window; of equal
-scores the earlier token stays. A routed key carries log sigmoid(score) as a bias of its logit:
+scores the earlier token stays. Where a router was trained with the model, a routed key carries log
+sigmoid(score) as a bias of its logit; where a cache has another policy it carries none:
 
     out = sum_j softmax_j(cap(scale * q . k_j) + bias_j) v_j
 
 where cap(l) = softcap * tanh(l / softcap), or l (Gemma 2, arXiv:2408.00118, section 2). A
 ``FullCache`` keeps every token, a ``RoutedCache`` with neither sinks nor budget only the window.
 
-A token that was evicted would never come back, since the scores seen only grow in number: a heap
-of ``budget`` slots therefore computes exactly the cumulative top-``budget`` mask that the model is
-trained with, in memory that does not depend on the length of the stream.
+Where scores are fixed, a token that was evicted would never come back, since the scores seen only
+grow in number: a heap of ``budget`` slots therefore computes exactly the cumulative
+top-``budget`` mask that the model is trained with, in memory that does not depend on the length of
+the stream. Policies that need no training, two of which have scores that change, are in
+:mod:`edgehybrid_kernels.routing`.
 """
 
 from __future__ import annotations
@@ -59,8 +62,8 @@ class Attention(Protocol):
             q: (T, Hq * Dh) float32, rows may be strided; so may those of k, v and score.
             k: (T, Hk * Dh) float32.
             v: (T, Hk * Dv) float32.
-            score: (T, Hk) float32, of which a higher one is kept longer; may be None where nothing
-                is routed: a full cache, or a budget of 0.
+            score: (T, Hk) float32, of which a higher one is kept longer; may be None where nobody
+                reads it: a full cache, a budget of 0, or a cache whose policy scores by itself.
             cache: what is kept; moves on by T tokens.
             out: (T, Hq * Dv) float32, rows may be strided; may be q itself if it has its shape.
             scale: of the logits, before cap and bias.
@@ -105,7 +108,7 @@ def check(
     check_array("out", out, (tokens, query_heads * value_dim), strided=True, written=True)
     if score is not None:
         check_array("score", score, (tokens, kv_heads), strided=True)
-    elif isinstance(cache, RoutedCache) and cache.budget:
+    elif isinstance(cache, RoutedCache) and cache.budget and cache.policy == "learned":
         raise KernelError(f"score is None, expected scores for a budget of {cache.budget} tokens")
     if softcap is not None and not softcap > 0:
         raise KernelError(f"softcap is {softcap}, expected a number above 0, or None")

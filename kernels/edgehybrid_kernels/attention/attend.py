@@ -174,17 +174,18 @@ def _four_mix(values: int, weights: int, row: int, shape: Any, outs: Any, sums: 
 
 
 @helper
-def _attend_two(queries: Any, outs: Any, at: Any, shape: Any, scaling: Any) -> None:
+def _attend_two(queries: Any, outs: Any, at: Any, shape: Any, scaling: Any) -> Any:
     keys, key_row, values, bias, logits, row = at
     _, _, occupied = shape
     top0, top1 = _logits(queries, (keys, key_row, bias, logits, row), shape, scaling)
     sum0 = _exponentials(logits, occupied, top0)
     sum1 = _exponentials(logits + row, occupied, top1)
     _mix(values, logits, row, shape, outs, (sum0, sum1))
+    return sum0, sum1
 
 
 @helper
-def _attend_four(queries: Any, outs: Any, at: Any, shape: Any, scaling: Any) -> None:
+def _attend_four(queries: Any, outs: Any, at: Any, shape: Any, scaling: Any) -> Any:
     keys, key_row, values, bias, logits, row = at
     _, _, occupied = shape
     places = (keys, key_row, bias, logits, row)
@@ -194,22 +195,49 @@ def _attend_four(queries: Any, outs: Any, at: Any, shape: Any, scaling: Any) -> 
     sum2 = _exponentials(logits + 2 * row, occupied, top2)
     sum3 = _exponentials(logits + 3 * row, occupied, top3)
     _four_mix(values, logits, row, shape, outs, (sum0, sum1, sum2, sum3))
+    return sum0, sum1, sum2, sum3
 
 
 @helper
-def attend(q: int, out: int, n_queries: int, at: Any, shape: Any, scaling: Any) -> None:
-    """All query heads of one kv head, in fours and twos; the last stands in for one that lacks."""
+def _receive(received: int, weights: int, occupied: int, share: Vector) -> None:
+    """Adds to each slot's score its part of one query's softmax."""
+    for slot in range(0, occupied, LANES):
+        here, lanes = slot * FLOAT_BYTES, occupied - slot
+        sum_ = fma(load(weights + here), share, load_first(received + here, lanes))
+        store_first(received + here, sum_, lanes)
+
+
+@helper
+def attend(
+    q: int, out: int, n_queries: int, at: Any, shape: Any, scaling: Any, received: int
+) -> None:
+    """All query heads of one kv head, in fours and twos; the last stands in for one that lacks.
+
+    Unless ``received`` is 0, the mean of their softmax is added to the scores that begin there.
+    """
     q_step, out_step = shape[0] * FLOAT_BYTES, shape[1] * FLOAT_BYTES
+    _, _, _, _, logits, row = at
+    occupied, part = shape[2], splat(1.0 / n_queries)
     query, end = 0, n_queries - 1
     while query < n_queries:
         one, two, three = min(query + 1, end), min(query + 2, end), min(query + 3, end)
         q0, q1 = q + query * q_step, q + one * q_step
         out0, out1 = out + query * out_step, out + one * out_step
         if query + 2 >= n_queries:
-            _attend_two((q0, q1), (out0, out1), at, shape, scaling)
+            sum0, sum1 = _attend_two((q0, q1), (out0, out1), at, shape, scaling)
+            if received:
+                _receive(received, logits, occupied, part / sum0)
+                if query < end:
+                    _receive(received, logits + row, occupied, part / sum1)
             query += 2
         else:
             queries = (q0, q1, q + two * q_step, q + three * q_step)
             outs = (out0, out1, out + two * out_step, out + three * out_step)
-            _attend_four(queries, outs, at, shape, scaling)
+            sum0, sum1, sum2, sum3 = _attend_four(queries, outs, at, shape, scaling)
+            if received:
+                _receive(received, logits, occupied, part / sum0)
+                _receive(received, logits + row, occupied, part / sum1)
+                _receive(received, logits + 2 * row, occupied, part / sum2)
+                if query + 3 <= end:
+                    _receive(received, logits + 3 * row, occupied, part / sum3)
             query += 4

@@ -19,6 +19,7 @@ from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.jit import FLOAT, INT, Task, helper, kernel, read_only, writable
 from edgehybrid_kernels.program.views import (
     cube,
+    double_cube,
     int_matrix,
     long_matrix,
     longs,
@@ -26,6 +27,8 @@ from edgehybrid_kernels.program.views import (
     number,
     word,
 )
+from edgehybrid_kernels.routing import CHANGING, LEARNED, TOVA
+from edgehybrid_kernels.routing.compiled import observe, score_leaving
 from edgehybrid_kernels.simd import (
     FLOAT_BYTES,
     LANES,
@@ -38,18 +41,23 @@ from edgehybrid_kernels.simd import (
 )
 from edgehybrid_kernels.vmath import softplus
 
-for _function in (heap.leaves_first, heap.sift_up, heap.sift_down, heap.admit, heap.record):
+for _function in (
+    *(heap.leaves_first, heap.sift_up, heap.sift_down, heap.admit, heap.record),
+    *(heap.admit_by_scan, heap.record_by_scan),
+):
     helper(_function)
 NO_SLOT = heap.NO_SLOT
 
 # q, k, v, score, out, logits (scratch), scale, softcap (0 for none)
-# then of the cache: keys, values, bias, score, position, heap, n_routed, seen, sinks, window
+# then of the cache: keys, values, bias, score, position, heap, n_routed, seen, sinks, window,
+# policy, weights, stats, budgets
 # then: first, last
 _SIGNATURE = (
     *(read_only(2), read_only(2), read_only(2), read_only(2), writable(2), writable(3)),
     *(FLOAT, FLOAT),
     *(writable(3), writable(3), writable(2), writable(2), writable(2, types.int64)),
-    *(writable(2, types.int32), writable(1, types.int64), INT, INT, INT, INT, INT),
+    *(writable(2, types.int32), writable(1, types.int64), INT, INT, INT),
+    *(INT, read_only(2), writable(3, types.float64), read_only(1, types.int64), INT, INT),
 )
 # Of one core of a Zen 4 server; it only decides whether a call is worth a second thread.
 _MICROSECONDS_PER_PRODUCT = 5e-5
@@ -78,6 +86,7 @@ def attention(
         (
             *(q, k, v, scores, out, logits, scale, softcap or 0.0),
             *(*arrays, kept.n_routed, seen, kept.sinks, kept.window),
+            *(kept.code, kept.weights, kept.stats, kept.capacities),
         ),
         units=kv_heads,
         work=q.size * min(seen + tokens, kept.slots) * _MICROSECONDS_PER_PRODUCT,
@@ -108,22 +117,32 @@ def _log_sigmoid(score: float) -> Any:
 
 
 @helper
-def _retire(slot: int, regions: Any, kept: Any, books: Any, dims: Any, length: int) -> int:
+def _retire(
+    slot: int, regions: Any, kept: Any, books: Any, dims: Any, length: int, policy: int
+) -> int:
     """Offers the token in a ring slot to the routed ones; returns how many these are then."""
     keys, key_row, values = kept
     heap_of, score, position, bias = books
     head_dim, value_dim = dims
-    target = heap.admit(slot, heap_of, length, regions[0] + regions[1], score)
+    first = regions[0] + regions[1]
+    if policy < CHANGING:
+        target = heap.admit(slot, heap_of, length, first, score)
+    else:
+        target = heap.admit_by_scan(slot, heap_of, length, first, score, position)
     if target == NO_SLOT:
         return length
     _write_key(keys, key_row, target, keys + slot * FLOAT_BYTES, key_row, head_dim)
     _write_value(values, target, values + slot * value_dim * FLOAT_BYTES, value_dim)
-    bias[target] = _log_sigmoid(score[slot])
-    return heap.record(target, slot, heap_of, length, score, position)
+    bias[target] = _log_sigmoid(score[slot]) if policy == LEARNED else np.float32(0.0)
+    if policy < CHANGING:
+        return heap.record(target, slot, heap_of, length, score, position)
+    return heap.record_by_scan(target, slot, heap_of, length, score, position)
 
 
 @helper
-def _read_head(inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scaling: Any) -> int:
+def _read_head(
+    inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scaling: Any, routing: Any
+) -> int:
     """All tokens of one kv head; returns its number of routed tokens."""
     q, k, v, scores, out, logits, logits_row = inputs
     keys, key_row, values, bias_at = kept
@@ -131,24 +150,37 @@ def _read_head(inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scal
     head, n_queries, dims, seen, regions = sizes
     head_dim, value_dim = dims
     sinks, window = regions
+    policy, weights, stats = routing
     at = (keys, key_row, values, bias_at, logits, logits_row)
     k_at = k.ctypes.data + head * head_dim * FLOAT_BYTES
     v_at = v.ctypes.data + head * value_dim * FLOAT_BYTES
     q_at = q.ctypes.data + head * n_queries * head_dim * FLOAT_BYTES
     out_at = out.ctypes.data + head * n_queries * value_dim * FLOAT_BYTES
+    received = score.ctypes.data if policy >= CHANGING else 0
     for token in range(q.shape[0]):
         now = seen + token
         slot = now if now < sinks else sinks + (now - sinks) % window
+        query, key = q_at + token * q.strides[0], k_at + token * k.strides[0]
         if now >= sinks + window:
-            length = _retire(slot, regions, (keys, key_row, values), books, dims, length)
-        _write_key(keys, key_row, slot, k_at + token * k.strides[0], FLOAT_BYTES, head_dim)
+            if LEARNED < policy < CHANGING:
+                places = (keys, key_row, values, logits)
+                spaces = (head_dim, value_dim, sinks, window)
+                own = (weights, stats, position[slot], head)
+                of_queries = (scaling[0], now * n_queries)
+                score[slot] = score_leaving(policy, slot, places, spaces, own, of_queries)
+            length = _retire(slot, regions, (keys, key_row, values), books, dims, length, policy)
+        _write_key(keys, key_row, slot, key, FLOAT_BYTES, head_dim)
         _write_value(values, slot, v_at + token * v.strides[0], value_dim)
-        score[slot] = scores[token, head]
+        score[slot] = scores[token, head] if policy == LEARNED else np.float32(0.0)
         position[slot] = now
         bias[slot] = np.float32(0.0)
         occupied = min(now + 1, sinks + window) + length
-        query, result = q_at + token * q.strides[0], out_at + token * out.strides[0]
-        attend(query, result, n_queries, at, (head_dim, value_dim, occupied), scaling)
+        if policy != LEARNED:
+            observe(policy, stats, key, (query, n_queries, head_dim), now)
+            if policy == TOVA:
+                score[:occupied] = np.float32(0.0)
+        result, shape = out_at + token * out.strides[0], (head_dim, value_dim, occupied)
+        attend(query, result, n_queries, at, shape, scaling, received)
     return length
 
 
@@ -156,7 +188,8 @@ def _read_head(inputs: Any, kept: Any, books: Any, length: int, sizes: Any, scal
 def attention_kernel(
     q: Any, k: Any, v: Any, scores: Any, out: Any, logits: Any, scale: float, softcap: float,
     keys: Any, values: Any, bias: Any, score: Any, position: Any, heaps: Any, n_routed: Any,
-    seen: int, sinks: int, window: int, first: int, last: int,
+    seen: int, sinks: int, window: int, policy: int, weights: Any, stats: Any, budgets: Any,
+    first: int, last: int,
 ) -> None:  # fmt: skip
     """KV heads first..last-1."""
     kv_heads, _, head_dim = keys.shape
@@ -170,10 +203,10 @@ def attention_kernel(
             values.ctypes.data + head * values.strides[0],
             bias.ctypes.data + head * bias.strides[0],
         )
-        books = (heaps[head], score[head], position[head], bias[head])
+        books = (heaps[head, : budgets[head]], score[head], position[head], bias[head])
         sizes = (head, n_queries, (head_dim, values.shape[2]), seen, (sinks, window))
-        scaling = (scale, softcap)
-        n_routed[head] = _read_head(inputs, kept, books, n_routed[head], sizes, scaling)
+        scaling, routing = (scale, softcap), (policy, weights[head], stats[head])
+        n_routed[head] = _read_head(inputs, kept, books, n_routed[head], sizes, scaling, routing)
 
 
 _attention = attention_kernel.function
@@ -191,8 +224,9 @@ def attention_task(at: int, first: int, last: int, scratch: int) -> None:
     )  # fmt: skip
     position, heaps, n_routed = long_matrix(at + 464), int_matrix(at + 504), longs(at + 544)
     seen = longs(at + 568)[0]
-    sinks, window = word(at, 74), word(at, 75)
+    sinks, window, policy = word(at, 74), word(at, 75), word(at, 76)
+    weights, stats, budgets = matrix(at + 616), double_cube(at + 656), longs(at + 712)
     _attention(
         q, k, v, scores, out, logits, scale, softcap, keys, values, bias, score, position, heaps,
-        n_routed, seen, sinks, window, first, last,
+        n_routed, seen, sinks, window, policy, weights, stats, budgets, first, last,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which tokens stay: the bookkeeping of one kv head.
+"""Which tokens stay: the bookkeeping of one kv head, for scores that are fixed and others.
 
 Plain Python on arrays of one kv head, so that the NumPy twin runs it as it is and the compiled
 kernel compiles it: both backends keep the same tokens in the same slots.
@@ -73,4 +73,37 @@ def record(slot: int, leaving: int, heap: Any, length: int, score: Any, position
         return length
     heap[length] = slot
     sift_up(heap, length, score, position)
+    return length + 1
+
+
+def admit_by_scan(
+    leaving: int, heap: Any, length: int, first_routed: int, score: Any, position: Any
+) -> int:
+    """As :func:`admit` where scores change: the lowest is looked for among all routed tokens.
+
+    NaN is nobody's lowest, as in a heap.
+    """
+    if length < len(heap):
+        return first_routed + length
+    lowest = NO_SLOT
+    for slot in range(first_routed, first_routed + length):
+        if score[slot] == score[slot] and (
+            lowest == NO_SLOT or leaves_first(slot, lowest, score, position)
+        ):
+            lowest = slot
+    if lowest != NO_SLOT and score[leaving] > score[lowest]:
+        return lowest
+    return NO_SLOT
+
+
+def record_by_scan(
+    slot: int, leaving: int, heap: Any, length: int, score: Any, position: Any
+) -> int:
+    """As :func:`record` for :func:`admit_by_scan`: the heap only lists the slots."""
+    replaces = length == len(heap)
+    score[slot] = score[leaving]
+    position[slot] = position[leaving]
+    if replaces:
+        return length
+    heap[length] = slot
     return length + 1

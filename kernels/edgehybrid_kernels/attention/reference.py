@@ -9,6 +9,7 @@ from edgehybrid_kernels.attention.cache import RoutedCache
 from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.elementwise import honest, softplus
+from edgehybrid_kernels.routing import reference as routing
 
 
 @honest
@@ -27,25 +28,38 @@ def attention(
     sizes = check(q, k, v, score, cache, out, softcap)
     tokens, query_heads, kv_heads, head_dim, value_dim = sizes
     kept = cache.slots_for(tokens)
-    scores = no_scores(tokens, kv_heads) if score is None else score
-    by_group = (tokens, kv_heads, query_heads // kv_heads, head_dim)
-    queries = q.reshape(by_group) * np.float32(scale)
+    scores = no_scores(tokens, kv_heads) if score is None or kept.policy != "learned" else score
+    queries = q.reshape(tokens, kv_heads, query_heads // kv_heads, head_dim)
+    scaled = queries * np.float32(scale)
     keys = k.reshape(tokens, kv_heads, head_dim)
     values = v.reshape(tokens, kv_heads, value_dim)
     for token in range(tokens):
+        _make_room(kept, scale, queries.shape[2])
+        routing.observe(kept, keys[token], queries[token])
         _store(kept, keys[token], values[token], scores[token])
-        out[token] = _attend(kept, queries[token], softcap).reshape(-1)
+        out[token] = _attend(kept, scaled[token], softcap).reshape(-1)
+
+
+def _ring_slot(cache: RoutedCache, now: int) -> int:
+    return now if now < cache.sinks else cache.sinks + (now - cache.sinks) % cache.window
+
+
+def _make_room(cache: RoutedCache, scale: float, n_queries: int) -> None:
+    """Offers the token that leaves the window, if one does, to the routed ones of its head."""
+    now = int(cache.seen[0])
+    if now < cache.sinks + cache.window:
+        return
+    slot = _ring_slot(cache, now)
+    if cache.policy != "learned" and not cache.scores_change:
+        cache.score[:, slot] = routing.score(cache, slot, scale, n_queries)
+    for head in range(cache.n_kv_heads):
+        _retire(cache, head, slot)
 
 
 def _store(cache: RoutedCache, key: Floats, value: Floats, score: Floats) -> None:
-    """Makes room for the next token and writes it to its slot."""
+    """Writes the next token to its slot."""
     now = int(cache.seen[0])
-    slot = now
-    if now >= cache.sinks:
-        slot = cache.sinks + (now - cache.sinks) % cache.window
-    if now >= cache.sinks + cache.window:
-        for head in range(cache.n_kv_heads):
-            _retire(cache, head, slot)
+    slot = _ring_slot(cache, now)
     cache.keys[:, slot] = key
     cache.values[:, slot] = value
     cache.score[:, slot] = score
@@ -56,23 +70,29 @@ def _store(cache: RoutedCache, key: Floats, value: Floats, score: Floats) -> Non
 
 def _retire(cache: RoutedCache, head: int, slot: int) -> None:
     """Offers the token in a ring slot to the routed ones of its head."""
-    scores, positions, slots = cache.score[head], cache.position[head], cache.heap[head]
-    length = int(cache.n_routed[head])
-    target = heap.admit(slot, slots, length, cache.sinks + cache.window, scores)
+    scores, positions = cache.score[head], cache.position[head]
+    slots, length = cache.heap[head, : cache.budgets[head]], int(cache.n_routed[head])
+    first = cache.sinks + cache.window
+    if cache.scores_change:
+        target = heap.admit_by_scan(slot, slots, length, first, scores, positions)
+        record = heap.record_by_scan
+    else:
+        target = heap.admit(slot, slots, length, first, scores)
+        record = heap.record
     if target == heap.NO_SLOT:
         return
     cache.keys[head, target] = cache.keys[head, slot]
     cache.values[head, target] = cache.values[head, slot]
-    cache.bias[head, target] = -softplus(-scores[slot])
-    cache.n_routed[head] = heap.record(target, slot, slots, length, scores, positions)
+    cache.bias[head, target] = -softplus(-scores[slot]) if cache.policy == "learned" else 0.0
+    cache.n_routed[head] = record(target, slot, slots, length, scores, positions)
 
 
 def _attend(cache: RoutedCache, queries: Floats, softcap: float | None) -> Floats:
     """(Hk, Hq / Hk, Dh) scaled queries to (Hk, Hq / Hk, Dv) outputs.
 
-    Every head has as many routed tokens as any other, so the occupied slots are one slice.
+    A head that has fewer routed tokens than another has empty slots among these, of no weight.
     """
-    kept = min(int(cache.seen[0]), cache.sinks + cache.window) + int(cache.n_routed[0])
+    kept = min(int(cache.seen[0]), cache.sinks + cache.window) + int(cache.n_routed.max())
     logits: Floats = queries @ cache.keys[:, :kept].transpose(0, 2, 1)  # (Hk, Hq / Hk, kept)
     if softcap is not None:
         cap = np.float32(softcap)
@@ -81,5 +101,9 @@ def _attend(cache: RoutedCache, queries: Floats, softcap: float | None) -> Float
     logits -= logits.max(axis=2, keepdims=True)
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=2, keepdims=True)
+    if cache.policy == "tova":
+        cache.score[:, :kept] = 0.0
+    if cache.scores_change:
+        cache.score[:, :kept] += logits.mean(axis=1)
     mixed: Floats = logits @ cache.values[:, :kept]
     return mixed

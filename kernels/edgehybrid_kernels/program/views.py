@@ -54,6 +54,7 @@ def _view(ndim: int, dtype: Any = FLOAT) -> Callable[[int], Any]:
 vector, matrix, cube, block = (_view(ndim) for ndim in (1, 2, 3, 4))
 longs, long_matrix = _view(1, types.int64), _view(2, types.int64)
 int_matrix = _view(2, types.int32)
+double_cube = _view(3, types.float64)
 # Numba computes with no float16 here: only the address and the strides are used.
 half_cube = _view(3, types.int16)
 
