@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgehybrid.runtime.stream import Stream
     from edgehybrid.tasks.ask import Answer, Passage, ask
     from edgehybrid.tasks.explain import Explanation, explain
+    from edgehybrid.tasks.fit_router import RouterFit, fit_router
     from edgehybrid.tasks.keeping import Keep
     from edgehybrid.tasks.read import ReadDocument, read
     from edgehybrid.tasks.summarize import Point, Progress, Summary, summarize
@@ -39,11 +40,13 @@ __all__ = [
     "Point",
     "Progress",
     "ReadDocument",
+    "RouterFit",
     "Stream",
     "Summary",
     "__version__",
     "ask",
     "explain",
+    "fit_router",
     "load",
     "open_document",
     "read",
@@ -62,10 +65,12 @@ _HOMES = {
     "Point": "edgehybrid.tasks.summarize",
     "Progress": "edgehybrid.tasks.summarize",
     "ReadDocument": "edgehybrid.tasks.read",
+    "RouterFit": "edgehybrid.tasks.fit_router",
     "Stream": "edgehybrid.runtime.stream",
     "Summary": "edgehybrid.tasks.summarize",
     "ask": "edgehybrid.tasks.ask",
     "explain": "edgehybrid.tasks.explain",
+    "fit_router": "edgehybrid.tasks.fit_router",
     "load": "edgehybrid.runtime.model",
     "open_document": "edgehybrid.documents",
     "read": "edgehybrid.tasks.read",

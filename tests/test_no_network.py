@@ -49,6 +49,7 @@ COMMANDS = {
     ],
     "list what is kept": ["cache", "list"],
     "clear what is kept": ["cache", "clear"],
+    "fit a router": ["fit-router", "{writer}", "--text", "{markdown}", "--out", "{probe}"],
     "generate": ["generate", "{writer}", "words", "--max-tokens", "2"],
     "chat": ["chat", "{writer}", "--max-tokens", "2"],
     "inspect": ["inspect", "{bundle}"],
@@ -75,6 +76,7 @@ def names(
         "bundle": bundles["int8"],
         "checkpoint": checkpoint,
         "made": folder / "made",
+        "probe": folder / "probe.safetensors",
     }
 
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgehybrid.cli.opening import keeping, page_range, shown, source, warn
-from edgehybrid.errors import RequestError
+from edgehybrid.cli.opening import check_target, keeping, page_range, shown, source, warn
 
 
 def explain(
@@ -40,7 +39,8 @@ def explain(
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.explain import explain as run
 
-    _check_target(html, file)
+    if html != "-":
+        check_target("--html", Path(html), Path(file))
     with source(file, "explain") as opened, progress_bar() as progress:
         explanation = run(
             opened,
@@ -61,22 +61,3 @@ def explain(
         return
     size = explanation.save(html)
     typer.echo(f"edgehybrid: {shown(html)}: {size:,} bytes", err=True)
-
-
-def _check_target(html: str, file: str) -> None:
-    """Look at the file to write before anything is read.
-
-    Raises:
-        RequestError: it is the document, or no file, or its folder is not there.
-    """
-    target = Path(html)
-    if html == "-":
-        return
-    if not target.parent.is_dir():
-        raise RequestError(f"--html {html}: there is no folder {target.parent}; make it first")
-    if not target.exists():
-        return
-    if not target.is_file():
-        raise RequestError(f"--html {html} is no file; name one, or - for standard output")
-    if file != "-" and Path(file).exists() and target.samefile(file):
-        raise RequestError(f"--html {html} is the document itself; name another file")

@@ -10,8 +10,8 @@ from edgehybrid.tasks.reading import Progress
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None] | None]:
-    """Yield a callback that moves a bar, or None if stderr is no terminal."""
+def progress_bar(part: str = "page") -> Iterator[Callable[[Progress], None] | None]:
+    """Yield a callback that moves a bar, or None if stderr is no terminal; `part`: what counts."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -32,7 +32,7 @@ def progress_bar() -> Iterator[Callable[[Progress], None] | None]:
         def show(progress: Progress) -> None:
             bar.update(
                 task,
-                description=f"page {progress.pages_read} of {progress.pages_total}",
+                description=f"{part} {progress.pages_read} of {progress.pages_total}",
                 completed=progress.pages_read,
                 total=progress.pages_total,
                 note=_note(progress),
