@@ -63,6 +63,10 @@ def test_standard_input(story: str) -> None:
         (["{story}", "--pages", "x"], "--pages 'x'"),
         (["{story}", "--model", "nowhere"], "no bundle in nowhere"),
         (["{story}", "--budget", "-4"], "budget -4"),
+        (["{story}", "--budget", "1k"], "budget '1k' is not a number of tokens: say 64, by layer"),
+        (["{story}", "--budget", "0:8"], "budget names layer 0, which has no attention"),
+        (["{story}", "--router", "best"], "router 'best' is not one of learned, fitted"),
+        (["{story}", "--router", "fitted"], "there is no router.safetensors in"),
     ],
 )
 def test_errors_are_one_line(story: str, arguments: list[str], message: str) -> None:

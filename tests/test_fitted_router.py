@@ -17,9 +17,9 @@ from safetensors.numpy import save_file
 
 from edgehybrid.bundle import Bundle, open_bundle
 from edgehybrid.errors import BundleDamaged, BundleTooNew, EdgehybridError, RequestError
+from edgehybrid.runtime.digest import digest
 from edgehybrid.runtime.mixers import load_mixers
 from edgehybrid.runtime.routers import fitted
-from edgehybrid.runtime.saving import digest
 
 WEIGHTS = {1: np.random.default_rng(0).standard_normal((2, 16)).astype(np.float32)}
 

@@ -330,3 +330,19 @@ def test_two_processes_at_once(path: Path) -> None:
     again = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     tokens = re.findall(r"([\d,]+) tokens read, ([\d,]+) of them before", again)[0]
     assert tokens[0] == tokens[1]
+
+
+def test_readings_by_other_routers_and_budgets_are_others(
+    model: edgehybrid.Model, path: Path
+) -> None:
+    asked = [{}, {"router": "keydiff"}, {"router": "keydiff", "budget": 5}]
+    asked += [{"router": "keydiff", "budget": {1: (5, 4)}}, {"router": "window"}]
+    for how in asked:
+        document = edgehybrid.read(path, model=model, keep=True, pages=(1, 2), **how)
+        assert document.reading.resumed == 0
+        again = edgehybrid.read(path, model=model, keep=True, pages=(1, 2), **how)
+        assert again.reading.resumed == again.stream.position
+        assert again.stream.kind == document.stream.kind
+    assert len(entries()) == len(asked)
+    named = edgehybrid.read(path, model=model, keep=True, pages=(1, 2), router="learned")
+    assert named.reading.resumed  # the default, by its name

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgehybrid.bench.energy import open_meter
 from edgehybrid.errors import RequestError
+from edgehybrid.runtime.budgets import Budget
 
 MAX_CONTEXT = 1 << 24
 WRITTEN = 32
@@ -28,7 +29,8 @@ class Plan:
     context: int
     runs: int
     threads: int | None
-    budget: int | None
+    budget: Budget
+    router: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def measure_here(plan: Plan) -> Row:
     from edgehybrid.runtime.model import load
 
     model, meter = load(plan.bundle, threads=plan.threads), open_meter()
-    stream = model.stream(budget=plan.budget)
+    stream = model.stream(budget=plan.budget, router=plan.router)
     ids = np.random.default_rng(SEED).integers(0, model.vocab_size, plan.context)
     stream.feed(ids[:300])  # a whole chunk and a short one: buffers, graphs and kernels are ready
     reading, writing, joules = [], [], []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgehybrid.cli.inspect import Format
-from edgehybrid.cli.opening import keeping, page_range, source, warn
+from edgehybrid.cli.opening import BUDGET, ROUTER, keeping, page_range, source, token_budget, warn
 
 if TYPE_CHECKING:
     from edgehybrid.tasks.ask import Answer
@@ -27,7 +27,8 @@ def ask(
     password: Annotated[str | None, typer.Option(help="For an encrypted PDF.")] = None,
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A language model's bundle.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    budget: Annotated[str | None, typer.Option(help=BUDGET)] = None,
+    router: Annotated[str | None, typer.Option(help=ROUTER)] = None,
     checkpoint_bytes: Annotated[str, typer.Option(help="All states take at most this.")] = "64M",
     state: Annotated[str, typer.Option(help="float16 halves states, and is not exact.")] = (
         "float32"
@@ -55,7 +56,7 @@ def ask(
     from edgehybrid.tasks.read import read
     from edgehybrid.tasks.summarize import fit_for
 
-    keep = keeping(checkpoint_bytes, state)
+    keep, tokens = keeping(checkpoint_bytes, state), token_budget(budget)
     show = _show if format is Format.text else None
     asked = Question(question, passages, max_tokens, temperature, seed, show)
     check(asked)
@@ -67,7 +68,8 @@ def ask(
             password=password,
             damaged=damaged,
             model=loaded,
-            budget=budget,
+            budget=tokens,
+            router=router,
             keep=keep,
             progress=progress,
         )

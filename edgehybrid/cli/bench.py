@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgehybrid.cli.inspect import Format
+from edgehybrid.cli.opening import BUDGET, ROUTER, token_budget
 from edgehybrid.errors import RequestError
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def bench(
     contexts: Annotated[str, typer.Option(help="Tokens to read, such as 1k,8k.")] = "1k,8k,64k",
     runs: Annotated[int, typer.Option(help="Medians of so many readings.")] = 3,
     threads: Annotated[int | None, typer.Option(help="All cores if none are given.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    budget: Annotated[str | None, typer.Option(help=BUDGET)] = None,
+    router: Annotated[str | None, typer.Option(help=ROUTER)] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this PNG or SVG.")] = None,
 ) -> None:
@@ -43,10 +45,10 @@ def bench(
     from edgehybrid.bench.machine import describe_machine
     from edgehybrid.bench.measuring import Plan, measure
 
-    rows = []
+    tokens, rows = token_budget(budget), []
     for context in parse_contexts(contexts):
         typer.echo(f"edgehybrid: reading {context:,} tokens, {runs} times", err=True)
-        rows.append(measure(Plan(bundle, context, runs, threads, budget)))
+        rows.append(measure(Plan(bundle, context, runs, threads, tokens, router)))
     if format is Format.json:
         import dataclasses
         import json

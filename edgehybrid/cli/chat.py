@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgehybrid.cli.opening import BUDGET, ROUTER, token_budget
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -21,7 +23,8 @@ EXIT, RESET = "/exit", "/reset"
 def chat(
     bundle: Annotated[Path, typer.Argument(help="A language model's bundle.")],
     system: Annotated[str | None, typer.Option(help="What the model is told first.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    budget: Annotated[str | None, typer.Option(help=BUDGET)] = None,
+    router: Annotated[str | None, typer.Option(help=ROUTER)] = None,
     max_tokens: Annotated[int, typer.Option(help="An answer has at most so many.")] = 1024,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest token.")] = 0.0,
     seed: Annotated[int | None, typer.Option(help="For the same answers again.")] = None,
@@ -39,7 +42,8 @@ def chat(
     """
     from edgehybrid.runtime.model import load
 
-    talk = load(bundle).chat(system=_readable(system), budget=budget)
+    tokens = token_budget(budget)
+    talk = load(bundle).chat(system=_readable(system), budget=tokens, router=router)
     for line in _lines():
         if line == EXIT:
             return

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from edgehybrid.cli.opening import BUDGET, ROUTER, token_budget
 from edgehybrid.errors import RequestError
 
 
@@ -23,7 +24,8 @@ def generate(
     repetition_penalty: Annotated[float, typer.Option(help="Above 1: repeat less.")] = 1.0,
     stop: Annotated[list[str] | None, typer.Option(help="Text to end at; repeatable.")] = None,
     seed: Annotated[int | None, typer.Option(help="For the same text again.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    budget: Annotated[str | None, typer.Option(help=BUDGET)] = None,
+    router: Annotated[str | None, typer.Option(help=ROUTER)] = None,
 ) -> None:
     """Write on from PROMPT with the language model in BUNDLE.
 
@@ -37,8 +39,9 @@ def generate(
     from edgehybrid.runtime.model import load
 
     text = decode(sys.stdin.buffer.read() if prompt == "-" else os.fsencode(prompt), "the prompt")
+    tokens = token_budget(budget)
     model = load(bundle)
-    stream = model.stream(budget=budget)
+    stream = model.stream(budget=tokens, router=router)
     ids = model.tokenizer.encode(text).ids
     if not ids:
         raise RequestError("the prompt is empty: there is nothing to go on from")

@@ -16,8 +16,15 @@ from edgehybrid.errors import RequestError
 
 if TYPE_CHECKING:
     from edgehybrid.documents import Document
+    from edgehybrid.runtime.budgets import ByLayer
     from edgehybrid.tasks.keeping import Keep
 
+#: Help of options that several commands have.
+BUDGET = "Tokens kept per KV head: 64; by layer 2:64,10:128; by KV head 2:64/32."
+ROUTER = (
+    "Which tokens are kept: learned, fitted, window, keynorm, keydiff, lagkv, expected, h2o, tova "
+    "or random; the bundle's own if none."
+)
 #: So many page numbers are named in a warning.
 NAMED = 10
 
@@ -47,6 +54,17 @@ def byte_count(text: str) -> int:
     if not match:
         raise RequestError(f"--checkpoint-bytes {text!r} is not a size such as 500K, 64M or 2G")
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
+
+
+def token_budget(text: str | None) -> int | ByLayer | None:
+    """What `--budget` says.
+
+    Raises:
+        RequestError: it is no budget.
+    """
+    from edgehybrid.runtime.budgets import parse
+
+    return None if text is None else parse(text)
 
 
 def keeping(checkpoint_bytes: str, state: str) -> Keep:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from edgehybrid.cli.opening import keeping, page_range, shown, source, warn
+from edgehybrid.cli.opening import (
+    BUDGET,
+    ROUTER,
+    keeping,
+    page_range,
+    shown,
+    source,
+    token_budget,
+    warn,
+)
 
 
 def read(
@@ -15,7 +24,8 @@ def read(
     pages: Annotated[str | None, typer.Option(help="Pages to read, such as 3-17.")] = None,
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    budget: Annotated[str | None, typer.Option(help=BUDGET)] = None,
+    router: Annotated[str | None, typer.Option(help=ROUTER)] = None,
     checkpoint_bytes: Annotated[str, typer.Option(help="All states take at most this.")] = "64M",
     state: Annotated[str, typer.Option(help="float16 halves states, and is not exact.")] = (
         "float32"
@@ -35,14 +45,15 @@ def read(
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.read import read as run
 
-    keep = keeping(checkpoint_bytes, state)
+    keep, tokens = keeping(checkpoint_bytes, state), token_budget(budget)
     with source(file, "read") as opened, progress_bar() as progress:
         document = run(
             opened,
             pages=page_range(pages),
             damaged=damaged,
             model=model,
-            budget=budget,
+            budget=tokens,
+            router=router,
             keep=keep,
             progress=progress,
         )

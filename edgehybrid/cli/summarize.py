@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgehybrid.cli.opening import keeping, page_range, shown, source, warn
+from edgehybrid.cli.opening import (
+    BUDGET,
+    ROUTER,
+    keeping,
+    page_range,
+    shown,
+    source,
+    token_budget,
+    warn,
+)
 
 if TYPE_CHECKING:
     from edgehybrid.tasks.summarize import Stats, Summary
@@ -33,7 +42,8 @@ def summarize(
     password: Annotated[str | None, typer.Option(help="For an encrypted PDF.")] = None,
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    budget: Annotated[str | None, typer.Option(help=BUDGET)] = None,
+    router: Annotated[str | None, typer.Option(help=ROUTER)] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep the reading, and go on from one that is kept.")
     ] = False,
@@ -64,7 +74,7 @@ def summarize(
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.summarize import summarize as run
 
-    keep = keeping(checkpoint_bytes, state)
+    keep, tokens = keeping(checkpoint_bytes, state), token_budget(budget)
     with source(file, "summarize") as opened, ExitStack() as bar:
         printer = _Printer(_heading(file, format), bar)
         summary = run(
@@ -75,7 +85,8 @@ def summarize(
             password=password,
             damaged=damaged,
             model=model,
-            budget=budget,
+            budget=tokens,
+            router=router,
             keep=keep if resume else False,
             progress=bar.enter_context(progress_bar()),
             max_tokens=max_tokens,

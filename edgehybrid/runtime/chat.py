@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from edgehybrid.errors import RequestError
+from edgehybrid.runtime.budgets import Budget
 from edgehybrid.runtime.generation import generate
 from edgehybrid.runtime.parts import Markup, Message
 from edgehybrid.runtime.prompt import PromptEncoder
@@ -27,12 +28,17 @@ class Chat:
     """
 
     def __init__(
-        self, model: Model, *, system: str | None = None, budget: int | None = None
+        self,
+        model: Model,
+        *,
+        system: str | None = None,
+        budget: Budget = None,
+        router: str | None = None,
     ) -> None:
         self._template = require_template(model)
         self._encoder = PromptEncoder(model.tokenizer)
         self._first = [] if system is None else [Message("system", system)]
-        self.stream = model.stream(budget=budget)
+        self.stream = model.stream(budget=budget, router=router)
         self._stops = end_tokens(model, self._template, self._encoder)
         self._messages = list(self._first)
         self._read: list[int] = []  # the tokens that the stream has read

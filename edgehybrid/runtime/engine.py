@@ -23,6 +23,7 @@ from edgehybrid.runtime.desk import Desk
 from edgehybrid.runtime.limits import FEW, HEAD_ROWS
 from edgehybrid.runtime.mixers import Mixer, Parallel
 from edgehybrid.runtime.planning import Planner
+from edgehybrid.runtime.routers import Asked
 from edgehybrid.runtime.state import Cache, CacheGroup
 from edgehybrid_kernels import FullCache, KernelError, RoutedCache
 from edgehybrid_kernels.program.table import Program, aligned
@@ -76,7 +77,7 @@ class Engine:
         if self.head is not None:
             expect("the head has outputs", self.head.project.outputs, vocab)
         try:  # the checks are those of every stream, but now they speak of the bundle
-            self.plan([mixer.alloc(0) for mixer in mixers])
+            self.plan([mixer.alloc(Asked(budget=0)) for mixer in mixers])
         except KernelError as error:
             raise BundleDamaged(f"dense.json does not fit the manifest: {error}") from error
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from edgehybrid.runtime.recurrent import Array, Buffers, check_weights
+from edgehybrid.runtime.routers import Asked
 from edgehybrid.runtime.state import RgLruState, SelectiveState
 from edgehybrid_kernels import Kernels
 
@@ -51,7 +52,7 @@ class Selective:
         sizes |= {"b": self.d_state, "c": self.d_state}
         return {name: np.zeros((chunk, size), np.float32) for name, size in sizes.items()}
 
-    def alloc(self, budget: int | None) -> SelectiveState:
+    def alloc(self, asked: Asked) -> SelectiveState:
         taps = self.weights["conv_weight"].shape[1]
         return SelectiveState.alloc(taps, self.d_state, self.width)
 
@@ -101,7 +102,7 @@ class RgLru:
         sizes["branches"] = 2 * self.width
         return {name: np.zeros((chunk, size), np.float32) for name, size in sizes.items()}
 
-    def alloc(self, budget: int | None) -> RgLruState:
+    def alloc(self, asked: Asked) -> RgLruState:
         return RgLruState.alloc(self.weights["conv_weight"].shape[1], self.width)
 
     def run(

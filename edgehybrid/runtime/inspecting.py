@@ -6,6 +6,7 @@ from typing import Any
 
 from edgehybrid.bundle import Bundle
 from edgehybrid.runtime.mixers import Attention, Mixer, Parallel, load_mixers
+from edgehybrid.runtime.routers import Asked
 from edgehybrid.runtime.sizes import as_damaged, check_sizes, is_number
 from edgehybrid.runtime.state import FullCache
 
@@ -67,7 +68,7 @@ def _constant_bytes(mixer: Mixer) -> int:
     """Bytes of state whose size does not depend on the number of tokens."""
     if isinstance(mixer, Parallel):
         return sum(map(_constant_bytes, mixer.parts))
-    cache = mixer.alloc(None)
+    cache = mixer.alloc(Asked())
     return 0 if isinstance(cache, FullCache) else cache.nbytes
 
 

@@ -14,12 +14,10 @@ from edgehybrid.bundle import MIXERS, Bundle
 from edgehybrid.errors import BundleDamaged
 from edgehybrid.runtime.inner import RgLru, Selective
 from edgehybrid.runtime.recurrent import Array, Buffers, GatedDelta, ShortConv, Ssd
+from edgehybrid.runtime.routers import Asked, get, regions
 from edgehybrid.runtime.state import Cache, CacheGroup, FullCache
 from edgehybrid.runtime.tensors import load_tensors
 from edgehybrid_kernels import Kernels, RoutedCache
-
-#: First tokens that are kept for ever when a model without a router is given a budget.
-SINKS = 4
 
 
 class Mixer(Protocol):
@@ -36,7 +34,7 @@ class Mixer(Protocol):
     def buffers(self, chunk: int) -> Buffers:
         """Work space for chunks of up to `chunk` tokens; the names are those of the segments."""
 
-    def alloc(self, budget: int | None) -> Cache: ...
+    def alloc(self, asked: Asked) -> Cache: ...
     def run(self, kernels: Kernels, buffers: Buffers, length: int, state: Any, y: Array) -> None:
         """Mix the first `length` rows of the buffers into `y` (length, width)."""
 
@@ -45,9 +43,9 @@ class Mixer(Protocol):
 class Attention:
     """Grouped queries over what is kept: queries and keys come rotated where they have positions.
 
-    With a budget in the manifest: sinks, window and routed tokens. With a window alone: the last
-    `window` tokens, as the model was trained. With neither: every token; where a stream asks for
-    a budget, its first SINKS tokens and the last ones, `budget` in all.
+    With a budget in the manifest: sinks, window and the tokens that its own router scores highest.
+    With a window alone: the last `window` tokens, as the model was trained. With neither: every
+    token; where a stream asks for a budget, sinks, window and routed tokens, `budget` in all.
     """
 
     heads: int
@@ -64,7 +62,12 @@ class Attention:
     @property
     def can_route(self) -> bool:
         """Whether it may keep far tokens: not where it was trained with a window and no router."""
-        return self.window is None or self.budget is not None
+        return self.window is None or self.routes
+
+    @property
+    def routes(self) -> bool:
+        """Whether it was trained with a router."""
+        return self.window is not None and self.budget is not None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -88,17 +91,20 @@ class Attention:
         }
         return made | ({"gate": np.zeros((chunk, self.width), np.float32)} if self.gated else {})
 
-    def alloc(self, budget: int | None) -> RoutedCache | FullCache:
-        if self.window is None and budget is None:
-            return FullCache.alloc(self.kv_heads, self.head_dim, value_dim=self.value_dim or None)
-        sinks, window, routed = self.sinks, self.window, self.budget or 0
-        if window is None:
-            sinks = min(SINKS, max((budget or 0) - 1, 0))
-            window = max((budget or 0) - sinks, 1)
-        elif self.budget is not None and budget is not None:
-            routed = budget
-        return RoutedCache.alloc(
-            self.kv_heads, self.head_dim, sinks, window, routed, value_dim=self.value_dim or None
+    def alloc(self, asked: Asked) -> RoutedCache | FullCache:
+        heads, value_dim = (self.kv_heads, self.head_dim), self.value_dim or None
+        if self.window is None and asked.budget is None:
+            return FullCache.alloc(*heads, value_dim=value_dim)
+        if self.window is None:
+            sinks, window, budget = regions.divide(asked.budget or 0)
+        elif self.budget is None:
+            return RoutedCache.alloc(*heads, self.sinks, self.window, 0, value_dim=value_dim)
+        else:
+            sinks, window = self.sinks, self.window
+            budget = self.budget if asked.budget is None else asked.budget
+        router = asked.router or get("learned" if self.routes else "window")
+        return router.alloc(
+            *heads, sinks, window, budget, value_dim=value_dim, weights=asked.weights
         )
 
     def run(
@@ -137,8 +143,8 @@ class Parallel:
             merged |= part.buffers(chunk)
         return merged
 
-    def alloc(self, budget: int | None) -> CacheGroup:
-        return CacheGroup([part.alloc(budget) for part in self.parts])
+    def alloc(self, asked: Asked) -> CacheGroup:
+        return CacheGroup([part.alloc(asked) for part in self.parts])
 
     def run(
         self, kernels: Kernels, buffers: Buffers, length: int, state: CacheGroup, y: Array

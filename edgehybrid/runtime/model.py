@@ -15,12 +15,14 @@ from tokenizers import Tokenizer
 
 from edgehybrid.bundle import DENSE, TOKENIZER, WRITING, Bundle, open_bundle
 from edgehybrid.errors import BundleDamaged, RequestError, is_of_a_library
+from edgehybrid.runtime.budgets import Budget
 from edgehybrid.runtime.heads import SentenceHead, open_head
 from edgehybrid.runtime.limits import HEAD_ROWS
 from edgehybrid.runtime.mixers import Parallel, load_mixers
 from edgehybrid.runtime.pipeline import split_evenly
 from edgehybrid.runtime.recurrent import Ssd
 from edgehybrid.runtime.remembered import Remembered
+from edgehybrid.runtime.routing import route
 from edgehybrid.runtime.sizes import as_damaged, check_sizes
 from edgehybrid.runtime.state import Cache, CacheGroup, SsdState
 from edgehybrid.runtime.stream import Kind, Stream
@@ -167,29 +169,40 @@ class Model:
         return self._spaces
 
     def stream(
-        self, *, budget: int | None = None, state: Literal["float32", "float16"] = "float32"
+        self,
+        *,
+        budget: Budget = None,
+        router: str | None = None,
+        state: Literal["float32", "float16"] = "float32",
     ) -> Stream:
         """A new stream at position 0, whose memory is constant where there is a budget.
 
         Args:
             budget: tokens that the router may keep per KV head; None for the bundle's own. Where
                 a bundle has no router, None keeps every token (the memory then grows), and a
-                number keeps so many in all: the first few and the last ones.
+                number keeps so many in all: the first 4, the last ones, and those routed between.
+                A mapping gives layers (0 is the first) numbers of their own, or one for each KV
+                head: `{2: 64, 10: (128, 32)}`; a layer that it does not name is as with None.
+            router: which tokens are kept, one of `edgehybrid.runtime.routers.NAMES`; None for the
+                one that the bundle was trained with, or "window" where there is none.
             state: float16 halves the states of Mamba-2 layers. They are computed in float32 and
                 rounded after every chunk, so results then depend, a little, on how tokens are cut.
 
         Raises:
-            RequestError: the budget is out of range, or float16 cannot be had here.
+            RequestError: the budget is out of range or names a layer that has no attention, the
+                router cannot be had for this bundle, or float16 cannot be had here.
+            BundleError: the fitted router is damaged.
         """
-        if budget is not None and not 0 <= budget <= 1 << 20:
-            raise RequestError(f"budget {budget} is not in 0..{1 << 20} tokens")
-        caches = [mixer.alloc(budget) for mixer in self.mixers]
+        routing = route(self.bundle, self.mixers, budget, router)
+        caches = [
+            mixer.alloc(asked) for mixer, asked in zip(self.mixers, routing.asked, strict=True)
+        ]
         if state == "float16":
             self._halve(caches)
         elif state != "float32":
             raise RequestError(f"state {state!r} is not one of float32, float16")
         memory = Remembered.alloc(caches, self.hidden_size, self.vocab_size, writes=self.writes)
-        return Stream(self, memory, Kind(budget, state))
+        return Stream(self, memory, Kind(routing.budget, state, routing.router, routing.probe))
 
     def resume(self, path: str | os.PathLike[str]) -> Stream:
         """A stream that goes on where `Stream.save` wrote it, without reading anything again.
@@ -214,19 +227,22 @@ class Model:
         for part in halved:
             part.halve()
 
-    def chat(self, *, system: str | None = None, budget: int | None = None) -> Chat:
+    def chat(
+        self, *, system: str | None = None, budget: Budget = None, router: str | None = None
+    ) -> Chat:
         """A new conversation in the model's own chat template.
 
         Args:
             system: what the model is told before the first turn.
             budget: see `stream`.
+            router: see there.
 
         Raises:
-            RequestError: the bundle has no template or is a reader, or the budget is out of range.
+            RequestError: the bundle has no template or is a reader, or as `stream`.
         """
         from edgehybrid.runtime.chat import Chat
 
-        return Chat(self, system=system, budget=budget)
+        return Chat(self, system=system, budget=budget, router=router)
 
 
 def load(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.errors import BundleDamaged
+from edgehybrid.runtime.routers import Asked
 from edgehybrid.runtime.state import ConvState, DeltaState, SsdState
 from edgehybrid_kernels import Kernels
 
@@ -72,7 +73,7 @@ class Ssd:
             "scan": np.zeros((chunk, self.width), np.float32),
         }
 
-    def alloc(self, budget: int | None) -> SsdState:
+    def alloc(self, asked: Asked) -> SsdState:
         taps = self.weights["conv_weight"].shape[1]
         return SsdState.alloc(taps, self.conv_dim, self.heads, self.d_state, self.head_dim)
 
@@ -129,7 +130,7 @@ class ShortConv:
     def buffers(self, chunk: int) -> Buffers:
         return {name: np.zeros((chunk, self.width), np.float32) for name in ("bx", "c")}
 
-    def alloc(self, budget: int | None) -> ConvState:
+    def alloc(self, asked: Asked) -> ConvState:
         return ConvState.alloc(self.weights["conv_weight"].shape[1], self.width)
 
     def run(
@@ -184,7 +185,7 @@ class GatedDelta:
         }
         return {name: np.zeros((chunk, size), np.float32) for name, size in sizes.items()}
 
-    def alloc(self, budget: int | None) -> DeltaState:
+    def alloc(self, asked: Asked) -> DeltaState:
         taps = self.weights["conv_weight"].shape[1]
         return DeltaState.alloc(taps, self.conv_dim, self.v_heads, self.k_dim, self.v_dim)
 

@@ -6,7 +6,7 @@ say, as JSON under `edgehybrid`:
     format      of these fields and of the tensors' names
     bundle      name, and sha256 of the manifest, which has that of every file
     position    tokens read
-    kind        budget, and the type of the states
+    kind        budget, router, sha256 of a fitted router, and the type of the states
     document    what was read, as the caller told
     sha256      of all of these and of all tensors
 
@@ -16,7 +16,6 @@ without looking (places, counts, heaps) are looked at as well when they are rest
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -31,6 +30,7 @@ from safetensors.numpy import load
 from safetensors.numpy import save as dump
 
 from edgehybrid.errors import (
+    BundleError,
     RequestError,
     StateDamaged,
     StateError,
@@ -39,13 +39,18 @@ from edgehybrid.errors import (
     StateTooNew,
 )
 from edgehybrid.files import write_whole
+from edgehybrid.runtime.budgets import ByLayer, parse
+from edgehybrid.runtime.digest import digest
+from edgehybrid.runtime.routers import fitted
+from edgehybrid.runtime.stream import Kind
 from edgehybrid_kernels import KernelError
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
 
-FORMAT = 1
+#: Format 1 did not say by which router tokens were kept.
+FORMAT = 2
 KEY = "edgehybrid"
 #: Names and shapes of some thousand tensors, and what is said of the document, need no more bytes.
 MAX_HEADER_BYTES = 1 << 20
@@ -101,19 +106,45 @@ def resume(model: Model, path: str | os.PathLike[str]) -> Stream:
             f"({said['bundle']['sha256'][:12]}…), not of {bundle.name!r} "
             f"({bundle.fingerprint[:12]}…): load that bundle, or read the document again"
         )
-    budget = said["kind"]["budget"]
-    if budget is not None and budget > len(data):  # each slot takes more than a byte
-        raise StateDamaged(f"{path} has {len(data)} bytes, too few for a budget of {budget}")
+    kind = Kind(**said["kind"])
+    _check_probe(model, path, kind)
     try:
+        budget = parse(kind.budget) if isinstance(kind.budget, str) else kind.budget
+        if _tokens(budget) > len(data):  # each slot takes more than a byte
+            raise StateDamaged(f"{path} has {len(data)} bytes, too few for a budget of {budget}")
         tensors = load(data)
         if digest(_without_sum(said), tensors) != said["sha256"]:
             raise StateDamaged(f"{path} is altered: its sha256 is not the one it names")
-        stream = model.stream(**said["kind"])
+        how: dict[str, Any] = {"budget": budget, "router": kind.router, "state": kind.state}
+        stream = model.stream(**how)
+        if stream.kind != kind:
+            raise StateDamaged(f"{path} says {kind}, which no stream of {bundle.name} is")
         stream.restore(_like(stream.tensors(), tensors), said["position"])
     except (SafetensorError, KernelError, RequestError, ValueError) as error:
         raise StateDamaged(f"{path} is no state of {bundle.name}: {error}") from error
     stream.document = said["document"]
     return stream
+
+
+def _tokens(budget: int | ByLayer | None) -> int:
+    """The largest number of each layer, added."""
+    each = budget.values() if isinstance(budget, dict) else (budget or 0,)
+    return sum(n if isinstance(n, int) else max(n) for n in each)
+
+
+def _check_probe(model: Model, path: str | os.PathLike[str], kind: Kind) -> None:
+    """Raise unless the fitted router that a state was read with, if it was, is still there."""
+    if kind.probe is None:
+        return
+    try:
+        found = fitted.load(model.bundle, fitted.shapes(model.mixers)).sha256
+    except (RequestError, BundleError) as error:
+        raise StateOfAnotherBundle(f"{path} was read with a fitted router: {error}") from error
+    if found != kind.probe:
+        raise StateOfAnotherBundle(
+            f"{path} was read with another fitted router ({kind.probe[:12]}…) than "
+            f"{model.bundle.name} has now ({found[:12]}…): read the document again"
+        )
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -149,6 +180,10 @@ def _described(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
             raise StateTooNew(
                 f"{path} has format {version}, this version reads up to {FORMAT}: update edgehybrid"
             )
+        if isinstance(version, int) and version < FORMAT:
+            raise StateError(
+                f"{path} has format {version}, this version reads {FORMAT}: read the document again"
+            )
         fits = _fits(said)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StateDamaged(f"{path} is damaged, or no state file: {error!r}") from error
@@ -158,14 +193,16 @@ def _described(data: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _fits(said: Any) -> bool:
-    budget = said["kind"]["budget"]
+    kind = said["kind"]
     return (
         said.keys() == {"format", "bundle", "position", "kind", "document", "sha256"}
-        and said["kind"].keys() == {"budget", "state"}
+        and kind.keys() == {*Kind._fields}
         and type(said["format"]) is int
         and type(said["position"]) is int
-        and (budget is None or type(budget) is int)
-        and isinstance(said["kind"]["state"], str)
+        and (type(kind["budget"]) is int or isinstance(kind["budget"], str | None))
+        and isinstance(kind["state"], str)
+        and isinstance(kind["router"], str | None)
+        and isinstance(kind["probe"], str | None)
         and isinstance(said["bundle"]["name"], str)
         and isinstance(said["bundle"]["sha256"], str)
         and isinstance(said["sha256"], str)
@@ -175,15 +212,6 @@ def _fits(said: Any) -> bool:
 
 def _without_sum(said: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name != "sha256"}
-
-
-def digest(said: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
-    """sha256 of a description and of the tensors that it describes."""
-    made = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-    for name, array in sorted(tensors.items()):
-        made.update(f"{name} {array.dtype} {array.shape} ".encode())
-        made.update(np.ascontiguousarray(array).view(np.uint8).reshape(-1).data)
-    return made.hexdigest()
 
 
 def _halved(tensors: Tensors) -> Tensors:

@@ -31,10 +31,19 @@ BROKEN = "an earlier feed did not finish, so the state is unusable: reset() or r
 
 
 class Kind(NamedTuple):
-    """What a stream was asked to be; see `Model.stream`."""
+    """What a stream was asked to be; see `Model.stream`.
 
-    budget: int | None = None
+    Attributes:
+        budget: as text, see `budgets.parse`, where it differs by layer.
+        state: the type of the states.
+        router: the policy's name; None where nothing is routed.
+        probe: sha256 of the fitted router, where it is one.
+    """
+
+    budget: int | str | None = None
     state: str = "float32"
+    router: str | None = None
+    probe: str | None = None
 
 
 class Stream:
@@ -43,7 +52,7 @@ class Stream:
     Make one with `Model.stream`. Not for use from several threads at once.
 
     Attributes:
-        kind: the budget and the type of the states.
+        kind: budget, router, and the type of the states.
         document: what was read, for those who resume it: any JSON object, or None.
         watcher: called after each `take`, while the model is locked, with what the token has
             attended to in each attention layer; see `edgehybrid.runtime.watching`.

@@ -23,6 +23,7 @@ from edgehybrid.tasks.summarize import fit_for, only_writers
 from edgehybrid.tasks.write import MAX_TOKENS, Prompt, Writing, ask_about, write
 
 if TYPE_CHECKING:
+    from edgehybrid.runtime.budgets import Budget
     from edgehybrid.runtime.model import Model
 
 #: A passage is of at most so many sentences that follow one another.
@@ -94,7 +95,8 @@ def ask(
     password: str | None = None,
     damaged: bool = False,
     model: Model | str | os.PathLike[str] | None = None,
-    budget: int | None = None,
+    budget: Budget = None,
+    router: str | None = None,
     keep: Keep | bool = True,
     progress: Tell | None = None,
     max_tokens: int | None = None,
@@ -111,11 +113,12 @@ def ask(
         source: a path (a `str` is always a path, never text), or a `Document`.
         question: in the words of the asker.
         passages: at most so many.
-        pages: as in `edgehybrid.read`, like the next six.
+        pages: as in `edgehybrid.read`, like the next seven.
         password: see there.
         damaged: see there.
         model: see there.
         budget: see there.
+        router: see there.
         keep: see there; True by default, so that the next question costs no reading.
         progress: see there.
         max_tokens: a language model's answer ends after so many tokens; 1024 if None.
@@ -136,6 +139,7 @@ def ask(
         damaged=damaged,
         model=model,
         budget=budget,
+        router=router,
         keep=keep,
         progress=progress,
     )

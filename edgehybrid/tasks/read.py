@@ -22,6 +22,7 @@ from edgehybrid.tasks.reading import Reading, Tell, read_sentences
 from edgehybrid.tasks.write import Prompt, read_pages
 
 if TYPE_CHECKING:
+    from edgehybrid.runtime.budgets import Budget
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
     from edgehybrid.store.journal import Keeping
@@ -98,7 +99,8 @@ def read(
     password: str | None = None,
     damaged: bool = False,
     model: Model | str | os.PathLike[str] | None = None,
-    budget: int | None = None,
+    budget: Budget = None,
+    router: str | None = None,
     keep: Keep | bool = False,
     progress: Tell | None = None,
 ) -> ReadDocument:
@@ -110,7 +112,8 @@ def read(
         password: for an encrypted PDF; what is read of one is never kept on disk.
         damaged: read what is left of a damaged PDF, instead of refusing it.
         model: a loaded model, or a bundle's folder; the default reader if None.
-        budget: tokens that the router may keep per KV head; None for the bundle's own.
+        budget: tokens that the router may keep per KV head, also by layer; see `Model.stream`.
+        router: which tokens are kept; see there.
         keep: True, or how, to keep the reading in the user's cache folder: a reading that was
             broken off goes on from its last checkpoint, one that was finished is there at once,
             and of a document that was edited only what follows the first change is read again.
@@ -120,7 +123,7 @@ def read(
     Raises:
         DocumentError: the document cannot be read or has no text.
         BundleError: the model cannot be loaded.
-        RequestError: `pages`, `budget` or `keep` cannot be satisfied.
+        RequestError: `pages`, `budget`, `router` or `keep` cannot be satisfied.
         CacheError: the cache folder cannot be used.
         Cancelled: `progress` returned False. Its `document` is what was read up to then.
     """
@@ -133,12 +136,12 @@ def read(
     opening = _Opening(source, pages, password, damaged)
     if how is None:
         with opening.open() as opened:  # a PDF is already being parsed while the model is loaded
-            return _read(opened, _stream(model, budget), None, progress)
+            return _read(opened, _stream(model, budget, router), None, progress)
     content = opening.identity()
     with ExitStack() as stack:
         # as above, unless the reading may be there already, so that nothing need be parsed
         early = None if kept.may_be_kept(content) else stack.enter_context(opening.open())
-        stream = _stream(model, budget)
+        stream = _stream(model, budget, router)
         place = kept.open_keeping(stream, content, how)
         stack.enter_context(kept.using(place.entry))
         if found := kept.find(place.entry, stream.model, _width(stream.model)):
@@ -178,11 +181,13 @@ class _Opening:
         return kept.identity(source, self.pages, damaged=self.damaged)
 
 
-def _stream(model: Model | str | os.PathLike[str] | None, budget: int | None) -> Stream:
+def _stream(
+    model: Model | str | os.PathLike[str] | None, budget: Budget, router: str | None
+) -> Stream:
     from edgehybrid.runtime.model import Model, load
 
     loaded = model if isinstance(model, Model) else load(model)
-    return loaded.stream(budget=budget)
+    return loaded.stream(budget=budget, router=router)
 
 
 def _width(model: Model) -> int:

@@ -22,6 +22,7 @@ from edgehybrid.tasks.write import MAX_TOKENS, Prompt, Writing, ask_for, write
 __all__ = ["Point", "Progress", "Stats", "Summary", "summarize"]
 
 if TYPE_CHECKING:
+    from edgehybrid.runtime.budgets import Budget
     from edgehybrid.runtime.heads import SentenceHead
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
@@ -94,7 +95,8 @@ def summarize(
     password: str | None = None,
     damaged: bool = False,
     model: Model | str | os.PathLike[str] | None = None,
-    budget: int | None = None,
+    budget: Budget = None,
+    router: str | None = None,
     keep: Keep | bool = False,
     progress: Tell | None = None,
     max_tokens: int | None = None,
@@ -116,7 +118,8 @@ def summarize(
         password: for an encrypted PDF.
         damaged: read what is left of a damaged PDF, instead of refusing it.
         model: a loaded model, or a bundle's folder; the default reader if None.
-        budget: tokens that the router may keep per KV head; None for the bundle's own.
+        budget: tokens that the router may keep per KV head, also by layer; see `Model.stream`.
+        router: which tokens are kept; see there.
         keep: whether, or how, to keep the reading on disk, and to go on from one that is; see
             `edgehybrid.read`.
         progress: called after each batch of sentences, of a language model after each page; stops
@@ -129,7 +132,7 @@ def summarize(
     Raises:
         DocumentError: the document cannot be read or has no text.
         BundleError: the model cannot be loaded.
-        RequestError: `words`, `points`, `pages`, `budget` or `keep` cannot be satisfied.
+        RequestError: `words`, `points`, `pages`, `budget`, `router` or `keep` cannot be satisfied.
         CacheError: the folder for readings that are kept cannot be used.
         Cancelled: `progress` returned False.
     """
@@ -143,6 +146,7 @@ def summarize(
         damaged=damaged,
         model=model,
         budget=budget,
+        router=router,
         keep=keep,
         progress=progress,
     )

@@ -18,6 +18,7 @@ from edgehybrid.bundle import Bundle
 from edgehybrid.runtime.graph import Segment
 from edgehybrid.runtime.mixers import Mixer, load_mixers
 from edgehybrid.runtime.model import Model
+from edgehybrid.runtime.routers import Asked
 from edgehybrid_export.errors import ValidationError
 from edgehybrid_export.precision import Precisions
 from edgehybrid_export.reference import logits, residuals
@@ -103,7 +104,7 @@ def _layers(bundle: Bundle) -> Iterator[Callable[[Feeds], None]]:
                 length = len(feeds["ids"])
                 buffers = mixer.buffers(length) | made
                 feeds["y"] = np.empty((length, mixer.width), np.float32)
-                mixer.run(kernels, buffers, length, mixer.alloc(None), feeds["y"])
+                mixer.run(kernels, buffers, length, mixer.alloc(Asked()), feeds["y"])
 
         yield run
 

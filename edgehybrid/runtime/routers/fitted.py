@@ -36,8 +36,8 @@ from edgehybrid.bundle import Bundle, read_file
 from edgehybrid.errors import BundleDamaged, BundleTooNew, RequestError
 from edgehybrid.files import write_whole
 from edgehybrid.jsons import parse_json
+from edgehybrid.runtime.digest import digest
 from edgehybrid.runtime.routers.router import scored_by
-from edgehybrid.runtime.saving import digest
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.mixers import Mixer
