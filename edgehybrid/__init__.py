@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model, load
     from edgehybrid.runtime.stream import Stream
     from edgehybrid.tasks.ask import Answer, Passage, ask
+    from edgehybrid.tasks.explain import Explanation, explain
+    from edgehybrid.tasks.fit_router import RouterFit, fit_router
     from edgehybrid.tasks.keeping import Keep
     from edgehybrid.tasks.read import ReadDocument, read
     from edgehybrid.tasks.summarize import Point, Progress, Summary, summarize
@@ -33,6 +35,7 @@ __all__ = [
     "Chat",
     "Document",
     "EdgehybridError",
+    "Explanation",
     "FolderProgress",
     "Keep",
     "Model",
@@ -41,10 +44,13 @@ __all__ = [
     "Progress",
     "ReadDocument",
     "Report",
+    "RouterFit",
     "Stream",
     "Summary",
     "__version__",
     "ask",
+    "explain",
+    "fit_router",
     "load",
     "open_document",
     "read",
@@ -57,6 +63,7 @@ _HOMES = {
     "Chat": "edgehybrid.runtime.chat",
     "Document": "edgehybrid.documents",
     "EdgehybridError": "edgehybrid.errors",
+    "Explanation": "edgehybrid.tasks.explain",
     "FolderProgress": "edgehybrid.batch.run",
     "Keep": "edgehybrid.tasks.keeping",
     "Model": "edgehybrid.runtime.model",
@@ -65,9 +72,12 @@ _HOMES = {
     "Progress": "edgehybrid.tasks.summarize",
     "ReadDocument": "edgehybrid.tasks.read",
     "Report": "edgehybrid.batch.report",
+    "RouterFit": "edgehybrid.tasks.fit_router",
     "Stream": "edgehybrid.runtime.stream",
     "Summary": "edgehybrid.tasks.summarize",
     "ask": "edgehybrid.tasks.ask",
+    "explain": "edgehybrid.tasks.explain",
+    "fit_router": "edgehybrid.tasks.fit_router",
     "load": "edgehybrid.runtime.model",
     "open_document": "edgehybrid.documents",
     "read": "edgehybrid.tasks.read",

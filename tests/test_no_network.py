@@ -43,8 +43,13 @@ COMMANDS = {
     "read": ["read", "{pdf}"],
     "ask": ["ask", "{text}", "What happened to the river?"],
     "ask a language model": ["ask", "{text}", "Why?", "--model", "{writer}", "--max-tokens", "2"],
+    "explain": ["explain", "{pdf}", "--html", "-"],
+    "explain a language model": [
+        *("explain", "{text}", "--html", "-", "--model", "{writer}", "--budget", "8"),
+    ],
     "list what is kept": ["cache", "list"],
     "clear what is kept": ["cache", "clear"],
+    "fit a router": ["fit-router", "{writer}", "--text", "{markdown}", "--out", "{probe}"],
     "generate": ["generate", "{writer}", "words", "--max-tokens", "2"],
     "chat": ["chat", "{writer}", "--max-tokens", "2"],
     "inspect": ["inspect", "{bundle}"],
@@ -71,6 +76,7 @@ def names(
         "bundle": bundles["int8"],
         "checkpoint": checkpoint,
         "made": folder / "made",
+        "probe": folder / "probe.safetensors",
     }
 
 

@@ -106,6 +106,23 @@ def source(file: str, command: str) -> Iterator[str | Document]:
     yield Document.from_text(decode(data, "standard input"), name="standard input")
 
 
+def check_target(option: str, target: Path, *sources: Path) -> None:
+    """Look at a file that will be written, before the work is done.
+
+    Raises:
+        RequestError: it is one of `sources`, or no file, or its folder is not there.
+    """
+    if not target.parent.is_dir():
+        raise RequestError(f"{option} {target}: there is no folder {target.parent}; make it first")
+    if not target.exists():
+        return
+    if not target.is_file():
+        raise RequestError(f"{option} {target} is no file; name one")
+    for source in sources:
+        if source.exists() and target.samefile(source):
+            raise RequestError(f"{option} {target} is the document itself; name another file")
+
+
 def warn(pages: int, without_text: tuple[int, ...], unreadable: tuple[int, ...]) -> None:
     """Say on stderr what could not be read: nothing is left out silently."""
     for line in unread(pages, without_text, unreadable):

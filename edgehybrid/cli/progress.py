@@ -16,13 +16,13 @@ Move = Callable[[int, int, str, str], None]
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None] | None]:
-    """Yield a callback that moves a bar by pages, or None if stderr is no terminal."""
+def progress_bar(part: str = "page") -> Iterator[Callable[[Progress], None] | None]:
+    """Yield a callback that moves a bar, or None if stderr is no terminal; `part`: what counts."""
     with _bar() as move:
 
         def show(now: Progress) -> None:
             if move is not None:
-                text = f"page {now.pages_read} of {now.pages_total}"
+                text = f"{part} {now.pages_read} of {now.pages_total}"
                 move(now.pages_read, now.pages_total, text, _note(now))
 
         yield show if move is not None else None

@@ -55,13 +55,19 @@ class Model:
     """
 
     def __init__(
-        self, bundle: Bundle, *, threads: int | None = None, kernels: Backend = "auto"
+        self,
+        bundle: Bundle,
+        *,
+        threads: int | None = None,
+        kernels: Backend = "auto",
+        graphs: bool = False,
     ) -> None:
+        """See `load`; with `graphs`, ONNX Runtime runs what kernels could run alone."""
         if kernels not in get_args(Backend):
             known = ", ".join(get_args(Backend))
             raise RequestError(f"kernels {kernels!r} is not one of {known}")
         self.bundle = bundle
-        self._threads = threads or available_cores()
+        self._threads, self._graphs = threads or available_cores(), graphs
         self.kernels = load_kernels(kernels)
         with as_damaged(bundle):
             check_sizes(bundle)
@@ -88,7 +94,8 @@ class Model:
         """The program of kernels, where bundle and machine are fit for it; they are compiled."""
         if self.kernels.name != "numba":
             return None
-        if DENSE not in bundle.manifest["files"] or not multiplies_bytes_fast():
+        can = DENSE in bundle.manifest["files"] and multiplies_bytes_fast()
+        if self._graphs or not can:
             _compile({n for mixer in self.mixers for n in mixer.kernels})
             return None
         from edgehybrid.runtime.dense import Dense

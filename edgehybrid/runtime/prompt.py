@@ -67,6 +67,19 @@ class PromptEncoder:
         if text:
             yield self._written(text, first=first)
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters (start, end) of each token of a text that is not the prompt's beginning.
+
+        Tokens that share a character each have all of it.
+        """
+        encoded = self._plain.encode(self._anchor + text, add_special_tokens=False)
+        before = len(self._anchor)
+        return [
+            (max(start - before, 0), max(end - before, 0))
+            for token, (start, end) in zip(encoded.ids[1:], encoded.offsets[1:], strict=True)
+            for _ in self._spelled(token)
+        ]
+
     def first_token(self, markup: Markup) -> int | None:
         """The added token that `markup` begins with, white space aside; None if there is none."""
         before, *rest = self._split(markup.text)

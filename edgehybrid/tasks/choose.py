@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from edgehybrid.tasks.read import ReadDocument
 
 Scores = NDArray[np.float32]
+#: Without a wish, a summary takes this part of the document, within these bounds, in words.
+SHARE, FEWEST, MOST = 0.05, 60, 220
 
 
 class Choice(NamedTuple):
-    """The chosen sentences in document order, their scores, and what the reader should know."""
+    """The chosen sentences: index and score, in document order; and what a person should know."""
 
-    sentences: list[Sentence]
-    scores: list[float]
+    picks: list[tuple[int, float]]
     notices: list[str]
 
 
@@ -34,9 +35,12 @@ def choose(
 ) -> Choice:
     """The sentences of most worth, of about `words` words or at most `points` of them.
 
+    Without either, of the usual length.
     Those of a language that the model was not trained on are chosen by their words alone.
     """
     sentences = document.reading.sentences
+    if words is None and points is None:
+        words = usual_length(document.reading.words)
     quotable = np.array([s.quotable for s in sentences])
     if not quotable.any():  # e.g. a list of keywords: better a heading than nothing
         quotable[:] = True
@@ -54,7 +58,12 @@ def choose(
         texts, steered, vectors, words=words, points=points,
         leads=_leads(document, sentences, places),
     )  # fmt: skip
-    return Choice([sentences[places[i]] for i in picks], [float(scores[i]) for i in picks], notices)
+    return Choice([(int(places[i]), round(float(scores[i]), 4)) for i in picks], notices)
+
+
+def usual_length(words: int) -> int:
+    """How long the summary of a document of so many words is, if nothing is said."""
+    return round(min(max(SHARE * words, FEWEST), MOST))
 
 
 def _scores(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from edgehybrid.documents.document import Document
 from edgehybrid.errors import RequestError
 from edgehybrid.memory import peak_rss_bytes
-from edgehybrid.tasks.choose import choose
+from edgehybrid.tasks.choose import choose, usual_length
 from edgehybrid.tasks.keeping import Keep
 from edgehybrid.tasks.read import ReadDocument, read
 from edgehybrid.tasks.reading import Progress, Tell
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
 
-#: Without a wish, a summary takes this part of the document, within these bounds, in words.
-SHARE, FEWEST, MOST = 0.05, 60, 220
 #: What only a language model can be asked for.
 WRITERS_ONLY = ("max_tokens", "temperature", "seed")
 
@@ -200,21 +198,11 @@ def summary_of(document: ReadDocument, wish: Wish, *, stream: Stream | None = No
     if document.model.writes:
         return _written(document, wish, stream or document.stream.fork())
     only_writers(document.model, wish)
-    words = wish.words
-    if words is None and wish.points is None:
-        words = _usual_length(document.reading.words)
-    chosen = choose(document, words, wish.points, wish.focus)
-    points = [
-        Point(sentence.text, sentence.page, round(score, 4))
-        for sentence, score in zip(chosen.sentences, chosen.scores, strict=True)
-    ]
-    return Summary(
-        tuple(points),
-        document.name,
-        document.model.bundle.name,
-        _stats(document),
-        notices=tuple(chosen.notices),
-    )
+    chosen = choose(document, wish.words, wish.points, wish.focus)
+    sentences = document.reading.sentences
+    points = tuple(Point(sentences[i].text, sentences[i].page, score) for i, score in chosen.picks)
+    name, notices = document.model.bundle.name, tuple(chosen.notices)
+    return Summary(points, document.name, name, _stats(document), notices=notices)
 
 
 def fit_for(
@@ -251,7 +239,7 @@ def only_writers(model: Model, wish: object) -> None:
 
 def _written(document: ReadDocument, wish: Wish, stream: Stream) -> Summary:
     read_tokens = stream.position
-    task = ask_for(wish.words or _usual_length(document.reading.words), wish.points, wish.focus)
+    task = ask_for(wish.words or usual_length(document.reading.words), wish.points, wish.focus)
     writing = Writing(wish.max_tokens or MAX_TOKENS, wish.temperature or 0.0, wish.seed, wish.show)
     prompt = Prompt(document.model)
     text = write(stream, prompt, task, writing)
@@ -259,10 +247,6 @@ def _written(document: ReadDocument, wish: Wish, stream: Stream) -> Summary:
     written = stream.position - read_tokens
     stats = replace(_stats(document, stream), tokens=read_tokens, tokens_written=written)
     return Summary((), document.name, document.model.bundle.name, stats, text.strip())
-
-
-def _usual_length(words: int) -> int:
-    return round(min(max(SHARE * words, FEWEST), MOST))
 
 
 def _stats(document: ReadDocument, stream: Stream | None = None) -> Stats:

@@ -64,8 +64,13 @@ class Prompt:
 
     def page(self, number: int, text: str) -> list[int]:
         """Tokens of a page."""
-        parts = [Text(f"[page {number}]\n{text}\n\n")]
+        parts = [Text(self.page_text(number, text))]
         return list(chain.from_iterable(self.encoder.encode(parts, first=False)))
+
+    @staticmethod
+    def page_text(number: int, text: str) -> str:
+        """What is read of a page."""
+        return f"[page {number}]\n{text}\n\n"
 
     def after(self, task: str) -> list[int]:
         """Tokens after the last page, which ask for `task`."""

@@ -9,7 +9,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-
 from study.results import HERE, load
 
 mpl.use("Agg")
@@ -56,7 +55,10 @@ def lengths(folder: Path) -> None:
         for name in dict.fromkeys(row["model"] for row in table["models"]):
             rows = [r for r in table["models"] if r["model"] == name]
             axes.plot(
-                [r["length"] for r in rows], [r["right"][task] for r in rows], marker=".", label=name
+                [r["length"] for r in rows],
+                [r["right"][task] for r in rows],
+                marker=".",
+                label=name,
             )
         axes.set_xscale("log", base=2)
         axes.set_title(task)
@@ -72,7 +74,9 @@ def memory(folder: Path) -> None:
     rows, mib = table["memory"], 2.0**20
     tokens = [r["tokens"] for r in rows]
     left.loglog(tokens, [r["state"] / mib for r in rows], marker=".", label="state and KV cache")
-    left.loglog(tokens, [r["peak_rss"] / mib for r in rows], marker=".", label="whole process, peak")
+    left.loglog(
+        tokens, [r["peak_rss"] / mib for r in rows], marker=".", label="whole process, peak"
+    )
     left.loglog(
         tokens, [r["all_tokens"] / mib for r in rows], ls="--", label="KV cache of all tokens"
     )
@@ -80,7 +84,9 @@ def memory(folder: Path) -> None:
     left.legend(fontsize=8)
     for name in dict.fromkeys(r["policy"] for r in table["cost"]):
         of = [r for r in table["cost"] if r["policy"] == name]
-        right.plot([r["budget"] for r in of], [r["microseconds"] for r in of], marker=".", label=name)
+        right.plot(
+            [r["budget"] for r in of], [r["microseconds"] for r in of], marker=".", label=name
+        )
     _plain(right, "far budget, tokens", "attention, µs a token")
     right.set_ylim(0, None)
     right.legend(fontsize=8)

@@ -12,7 +12,6 @@ import logging
 from pathlib import Path
 
 import torch
-
 from study.model import MODELS
 from study.training import Run, train
 
@@ -27,7 +26,9 @@ def best_rate(model: str, folder: Path) -> float:
     for rate in RATES:
         run = Run("mqar", model, rate, 0, SHORT, LONG["mqar"][1])
         train(run, folder / "rates")
-        right[rate] = json.loads((folder / "rates" / f"{run.name}.json").read_text())["right_throughout"]
+        right[rate] = json.loads((folder / "rates" / f"{run.name}.json").read_text())[
+            "right_throughout"
+        ]
     return max(right, key=right.__getitem__)
 
 

@@ -1,12 +1,11 @@
 """Table 4: passkey and needles up to 64 times the length of training.
 
-    python examples/router_study/table_length.py RUNS
+python examples/router_study/table_length.py RUNS
 """
 
 from __future__ import annotations
 
 import numpy as np
-
 from study.answering import policy, right, trained
 from study.results import arguments, save
 from study.tasks import needle

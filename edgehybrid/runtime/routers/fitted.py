@@ -82,13 +82,19 @@ def shapes(mixers: Sequence[Mixer]) -> dict[int, tuple[int, int]]:
     return found
 
 
-def write(bundle: Bundle, weights: Mapping[int, Array], fit: Mapping[str, Any]) -> Path:
+def write(
+    bundle: Bundle,
+    weights: Mapping[int, Array],
+    fit: Mapping[str, Any],
+    path: Path | None = None,
+) -> Path:
     """Write the probe of a bundle, in place of an earlier one; the file's path.
 
     Args:
         bundle: whose keys and values it was fitted to.
         weights: by layer, (Hk, Dh + Dv) float32, of all that :func:`shapes` names.
         fit: how it was fitted, as plain values.
+        path: where to; the bundle's folder, where it is looked for, if None.
 
     Raises:
         RequestError: the file cannot be written.
@@ -100,11 +106,12 @@ def write(bundle: Bundle, weights: Mapping[int, Array], fit: Mapping[str, Any]) 
         "fit": dict(fit),
     }
     said["sha256"] = digest(said, tensors)
+    path = path or place(bundle)
     try:
-        write_whole(place(bundle), dump(tensors, metadata={KEY: json.dumps(said)}))
+        write_whole(path, dump(tensors, metadata={KEY: json.dumps(said)}))
     except OSError as error:
-        raise RequestError(f"cannot write {place(bundle)}: {error.strerror or error}") from error
-    return place(bundle)
+        raise RequestError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
 
 
 def load(bundle: Bundle, wanted: Mapping[int, tuple[int, int]]) -> Probe:

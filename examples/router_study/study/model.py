@@ -28,7 +28,10 @@ class Layer(nn.Module):
         self.before, self.between = (nn.RMSNorm(WIDTH, eps=1e-5) for _ in range(2))
         made = {"ssd": Ssd, "delta": GatedDelta}
         self.mixer = made[kind](WIDTH) if kind in made else Attention(WIDTH, kind)
-        self.up, self.down = nn.Linear(WIDTH, 2 * MLP, bias=False), nn.Linear(MLP, WIDTH, bias=False)
+        self.up, self.down = (
+            nn.Linear(WIDTH, 2 * MLP, bias=False),
+            nn.Linear(MLP, WIDTH, bias=False),
+        )
 
     def forward(self, h: Tensor, budget: int, noise: float) -> Tensor:
         x = self.before(h)
@@ -55,7 +58,9 @@ class Model(nn.Module):
             h = layer(h, budget, noise)
         return self.logits(h, where)
 
-    def foresight(self, ids: Tensor, where: Tensor, budget: int, noise: float) -> tuple[Tensor, ...]:
+    def foresight(
+        self, ids: Tensor, where: Tensor, budget: int, noise: float
+    ) -> tuple[Tensor, ...]:
         """As `forward`, and the sum of the routers' losses."""
         h, loss = self.embed(ids), torch.zeros(())
         for layer in self.layers:

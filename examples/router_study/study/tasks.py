@@ -191,9 +191,7 @@ def mixed(random: np.random.Generator, rows: int, length: int, level: float = 1.
     most = max(batch.where.shape[1] for batch in batches)
 
     def joined(parts: list[Ids], empty: int) -> Ids:
-        padded = [
-            np.pad(p, ((0, 0), (0, most - p.shape[1])), constant_values=empty) for p in parts
-        ]
+        padded = [np.pad(p, ((0, 0), (0, most - p.shape[1])), constant_values=empty) for p in parts]
         return np.concatenate(padded)
 
     ids, where, answers = zip(*batches, strict=True)
