@@ -52,7 +52,7 @@ class SentenceHead:
 
         Args:
             vectors: (n, width) as a stream gave them, in order; half precision will do.
-            place: (n, PLACE_SIZE) from `edgehybrid.documents.encoding.place_features`.
+            place: (n, FEATURE_SIZE) from `edgehybrid.tasks.features.sentence_features`.
             quotable: (n,) which sentences count for the document's mean.
         """
         chosen = vectors[quotable] if quotable.any() else vectors

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.documents.document import Sentence
-from edgehybrid.documents.encoding import place_features
+from edgehybrid.documents.lexicon import Lexicon
 from edgehybrid.tasks.centrality import central
 from edgehybrid.tasks.dangling import leads
+from edgehybrid.tasks.features import sentence_features
 from edgehybrid.tasks.focus import focused
 from edgehybrid.tasks.select import select
 
@@ -71,9 +72,11 @@ def _scores(
 ) -> tuple[Scores, list[str]]:
     reading, model = document.reading, document.model
     if document.is_in_trained_language:
-        scores = model.sentence_head.score(
-            reading.vectors, place_features(reading.sentences), quotable
-        )
+        head = model.sentence_head
+        lexicon = Lexicon.of([sentence.text for sentence in reading.sentences])
+        vectors = reading.vectors[:, : head.vector_size]
+        known = sentence_features(reading.sentences, lexicon, vectors, quotable)
+        scores = head.score(reading.vectors, known, quotable)
         return scores[quotable], []
     trained = ", ".join(model.bundle.languages or ())
     return central(texts), [

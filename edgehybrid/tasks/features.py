@@ -108,7 +108,7 @@ def _where(of: Occurrences, mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDAr
 
 
 def _sum(of: Occurrences, values: NDArray[Any], n: int) -> NDArray[np.float64]:
-    return np.bincount(of.owner, weights=values, minlength=n)
+    return np.bincount(of.owner, weights=values, minlength=n).astype(np.float64)
 
 
 def _mean(of: Occurrences, values: NDArray[Any], n: int) -> NDArray[np.float64]:
@@ -142,7 +142,8 @@ def _centrality(
     _, count = np.unique(words.owner * kinds + words.item, return_counts=True)
     own = count * idf[once.item]
     length = np.sqrt(_sum(once, own * own, n)) * np.sqrt((centroid**2).sum())
-    return _sum(once, own * centroid[once.item], n) / np.maximum(length, 1e-9)
+    cosine: NDArray[np.float64] = _sum(once, own * centroid[once.item], n) / np.maximum(length, 1e-9)
+    return cosine
 
 
 def _in_section(

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgehybrid.documents.lexicon import Lexicon
 from edgehybrid.documents.words import count_words, stems
 from edgehybrid.tasks.band import fitted
+from edgehybrid.tasks.covering import Covering
 
 #: Sentences whose meaning vectors have at least this cosine say the same thing.
 SAME_MEANING = 0.92
@@ -17,10 +19,6 @@ SAME_MEANING = 0.92
 SAME_WORDS = 0.8
 #: A summary may be longer than asked by this part before a sentence is passed over.
 OVER = 0.08
-#: A score is the log of a sentence's worth; in a summary of so many words, worth per word counts:
-#: score - cost * log(words of the sentence). A cost of 1 would be exact if sentences could be cut;
-#: measured on validation data, short summaries want a little less and longer ones a little more.
-LENGTH_COSTS = ((45, 0.9), (110, 1.2))
 #: How many sentences that do not fit are passed over before the summary counts as full.
 PATIENCE = 12
 #: What is taken off the log of the worth of a sentence that dangles whatever is quoted with it.
@@ -38,9 +36,9 @@ def select(
 ) -> list[int]:
     """Indices of the chosen sentences, in document order.
 
-    The sentence of most worth comes first (of most worth per word, if the length is given in
-    words), then the next that repeats none before it and fits; `points` limits their number. At
-    the end, sentences are added or replaced so that the length is within a tenth of `words`. If
+    The sentence that adds most comes first (most per word, if the length is given in words; see
+    `covering`), then the next that repeats none before it and fits; `points` limits their number.
+    At the end, sentences are added or replaced so that the length is within a tenth of `words`. If
     every sentence is longer than `words`, the shortest is the summary.
 
     Args:
@@ -62,7 +60,8 @@ def select(
     def fits(i: int, kept: list[int]) -> bool:
         return not repeats(i, kept) and _is_whole(units, [*kept, i])
 
-    chosen = _greedy(units, scores, sizes, words, points, repeats)
+    covering = Covering(scores, Lexicon.of(texts).pairs, words)
+    chosen = _greedy(units, covering, sizes, words, points, repeats)
     if words is not None and chosen:
         chosen = fitted(chosen, sizes, scores, words, fits, points=points)
     return sorted(chosen) or [int(sizes.argmin())]
@@ -70,7 +69,7 @@ def select(
 
 def _greedy(
     units: Sequence[list[int]],
-    scores: NDArray[np.float32],
+    covering: Covering,
     sizes: NDArray[np.int64],
     words: int | None,
     points: int | None,
@@ -78,23 +77,40 @@ def _greedy(
 ) -> list[int]:
     chosen: list[int] = []
     room = float("inf") if words is None else words * (1 + OVER)
+    open_units = np.ones(len(units), dtype=bool)
     passed = 0
-    together = np.array([np.logaddexp.reduce(scores[unit]) for unit in units])
-    for best in _by_worth(together, np.array([sizes[unit].sum() for unit in units]), words):
+    while open_units.any() and len(chosen) != points and passed <= PATIENCE:
+        best = _most_added(units, covering, sizes if words is not None else None, open_units)
+        open_units[best] = False
         new = [i for i in units[best] if i not in chosen]
-        if len(chosen) == points or passed > PATIENCE:
-            break
-        size = sizes[new].sum()
-        if size > room or len(chosen) + len(new) > (points or len(units)):
+        if sizes[new].sum() > room or len(chosen) + len(new) > (points or len(units)):
             passed += bool(chosen)
             continue
         if not new or any(repeats(i, chosen) for i in new):
             continue
         chosen += new
-        room -= size
+        room -= sizes[new].sum()
+        for i in new:
+            covering.take(i)
         if words is not None and room <= words * 2 * OVER:
             break
     return chosen
+
+
+def _most_added(
+    units: Sequence[list[int]],
+    covering: Covering,
+    sizes: NDArray[np.int64] | None,
+    among: NDArray[np.bool_],
+) -> int:
+    """The unit that adds most, per word if there are `sizes`."""
+    lengths = [len(unit) for unit in units]
+    member = np.fromiter((i for unit in units for i in unit), np.int64, sum(lengths))
+    owner = np.repeat(np.arange(len(units)), lengths)
+    added = np.bincount(owner, weights=covering.gains()[member])
+    if sizes is not None:
+        added /= np.maximum(np.bincount(owner, weights=sizes[member]), 1)
+    return int(np.where(among, added, -1.0).argmax())
 
 
 def _dangle(leads: Sequence[list[int] | None] | None, n: int) -> NDArray[np.float32]:
@@ -104,16 +120,6 @@ def _dangle(leads: Sequence[list[int] | None] | None, n: int) -> NDArray[np.floa
 def _is_whole(units: Sequence[list[int]], chosen: list[int]) -> bool:
     """Whether all that has to be quoted with the chosen is chosen too."""
     return all(i in chosen for c in chosen for i in units[c])
-
-
-def _by_worth(
-    scores: NDArray[np.float32], sizes: NDArray[np.int64], words: int | None
-) -> list[int]:
-    if words is not None:
-        asked, costs = zip(*LENGTH_COSTS, strict=True)
-        cost = np.interp(np.log(words), np.log(asked), costs)
-        scores = scores - (cost * np.log(np.maximum(sizes, 1))).astype(np.float32)
-    return [int(i) for i in np.argsort(-scores, kind="stable")]
 
 
 def _repeats(
