@@ -348,6 +348,31 @@ def test_lines_that_are_no_records(tmp_path: Path, line: bytes) -> None:
     journal.close()
 
 
+@posix
+def test_a_journal_that_leads_elsewhere(tree: Path, tmp_path: Path, summarize: Summarize) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (out / JOURNAL).symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="symbolic links"):
+        summarize(tree, out)
+    (out / JOURNAL).unlink()
+    os.mkfifo(out / JOURNAL)
+    with pytest.raises(OSError):  # noqa: PT011  (systems differ in which)
+        summarize(tree, out)
+    assert (tmp_path / "secret").read_text() == "secret"
+
+
+@posix
+def test_others_cannot_read_what_is_written(
+    tree: Path, tmp_path: Path, summarize: Summarize
+) -> None:
+    summarize(tree, tmp_path / "out")
+    files = [p for p in (tmp_path / "out").rglob("*") if p.is_file() and p.name != run.LOCK]
+    assert len(files) == 5
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
 def test_a_journal_does_not_grow_without_end(tmp_path: Path) -> None:
     for key in range(50):
         journal = Journal(tmp_path)

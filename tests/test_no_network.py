@@ -39,6 +39,7 @@ COMMANDS = {
     "summarize with a language model": [
         *("summarize", "{text}", "--model", "{writer}", "--max-tokens", "2"),
     ],
+    "summarize a folder": ["summarize", "{folder}", "--out", "{summaries}", "--jobs", "1"],
     "summarize and keep": ["summarize", "{text}", "--resume"],
     "read": ["read", "{pdf}"],
     "ask": ["ask", "{text}", "What happened to the river?"],
@@ -66,6 +67,8 @@ def names(
     (folder / "block").mkdir()
     (folder / "block" / "sitecustomize.py").write_text(BLOCK)
     (folder / "a.txt").write_text(STORY)
+    (folder / "documents").mkdir()
+    (folder / "documents" / "b.txt").write_text(STORY)
     (folder / "large.md").write_text(STORY * 200)
     (folder / "a.pdf").write_bytes(simple([Text(72, 700, "A sentence with some plain words.")]))
     return {
@@ -77,6 +80,8 @@ def names(
         "checkpoint": checkpoint,
         "made": folder / "made",
         "probe": folder / "probe.safetensors",
+        "folder": folder / "documents",
+        "summaries": folder / "summaries",
     }
 
 

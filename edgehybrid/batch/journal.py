@@ -72,11 +72,14 @@ class Journal:
             OSError: it cannot be read or written.
         """
         path = out / JOURNAL
-        lines, self._last = _read(path)
+        with _opened(path, os.O_RDWR | os.O_CREAT) as file:
+            lines, self._last = _read(file)
+            is_torn = not _ends_a_line(file)
         if lines > 2 * len(self._last):  # most of it is past
             write_whole(path, b"".join(map(_line, self._last.values())))
-        self._file: IO[bytes] = path.open("ab")
-        if not _ends_a_line(path):
+            is_torn = False
+        self._file = _opened(path, os.O_WRONLY | os.O_APPEND)
+        if is_torn:
             self._file.write(b"\n")
 
     def find(self, document: Path, key: str) -> Record | None:
@@ -103,16 +106,19 @@ def _line(record: Record) -> bytes:
     return json.dumps(asdict(record)).encode() + b"\n"
 
 
-def _read(path: Path) -> tuple[int, dict[str, Record]]:
+def _opened(path: Path, flags: int) -> IO[bytes]:
+    """The file, for its owner only; no link, which could lead anywhere, and no pipe."""
+    flags |= sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+    return os.fdopen(os.open(path, flags, 0o600), "rb" if flags & os.O_RDWR else "wb")
+
+
+def _read(file: IO[bytes]) -> tuple[int, dict[str, Record]]:
     """How many lines there are, and the last record of each document."""
     lines, last = 0, {}
-    if not path.exists():
-        return 0, {}
-    with path.open("rb") as file:
-        while line := file.readline(MAX_LINE):
-            lines += 1
-            if (record := _parse(line)) is not None:
-                last[record.document] = record
+    while line := file.readline(MAX_LINE):
+        lines += 1
+        if (record := _parse(line)) is not None:
+            last[record.document] = record
     return lines, last
 
 
@@ -129,9 +135,8 @@ def _parse(line: bytes) -> Record | None:
     return Record(**value)
 
 
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return True
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+def _ends_a_line(file: IO[bytes]) -> bool:
+    if not file.seek(0, os.SEEK_END):
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
