@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from edgehybrid.cli.opening import check_target, keeping, page_range, shown, source, warn
+from edgehybrid.cli.opening import (
+    BUDGET,
+    ROUTER,
+    check_target,
+    keeping,
+    page_range,
+    shown,
+    source,
+    token_budget,
+    warn,
+)
 
 
 def explain(
@@ -19,7 +29,8 @@ def explain(
     password: Annotated[str | None, typer.Option(help="For an encrypted PDF.")] = None,
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,
-    budget: Annotated[int | None, typer.Option(help="Tokens kept per KV head.")] = None,
+    budget: Annotated[str | None, typer.Option(help=BUDGET)] = None,
+    router: Annotated[str | None, typer.Option(help=ROUTER)] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep the reading, and go on from one that is kept.")
     ] = False,
@@ -39,6 +50,7 @@ def explain(
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.explain import explain as run
 
+    tokens = token_budget(budget)
     if html != "-":
         check_target("--html", Path(html), Path(file))
     with source(file, "explain") as opened, progress_bar() as progress:
@@ -50,7 +62,8 @@ def explain(
             password=password,
             damaged=damaged,
             model=model,
-            budget=budget,
+            budget=tokens,
+            router=router,
             keep=keeping("64M", "float32") if resume else False,
             progress=progress,
         )

@@ -21,6 +21,7 @@ from edgehybrid.tasks.reading import Tell
 from edgehybrid.tasks.summarize import Point, Wish, check, choose
 
 if TYPE_CHECKING:
+    from edgehybrid.runtime.budgets import Budget
     from edgehybrid.runtime.model import Model
 
 
@@ -68,7 +69,8 @@ def explain(
     password: str | None = None,
     damaged: bool = False,
     model: Model | str | os.PathLike[str] | None = None,
-    budget: int | None = None,
+    budget: Budget = None,
+    router: str | None = None,
     keep: Keep | bool = False,
     progress: Tell | None = None,
 ) -> Explanation:
@@ -80,11 +82,12 @@ def explain(
         source: a path (a `str` is always a path, never text), or a `Document`.
         words: how long the summary may be; see `edgehybrid.summarize`. Not of a language model.
         points: how many sentences it may have; likewise.
-        pages: as in `edgehybrid.read`, like the next six.
+        pages: as in `edgehybrid.read`, like the next seven.
         password: see there.
         damaged: see there.
         model: see there.
         budget: see there.
+        router: see there.
         keep: see there.
         progress: see there.
 
@@ -100,6 +103,7 @@ def explain(
         damaged=damaged,
         model=_fit_for(wish, model),
         budget=budget,
+        router=router,
         keep=keep,
         progress=progress,
     )
