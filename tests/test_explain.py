@@ -248,8 +248,16 @@ def test_a_language_model(tmp_path: Path) -> None:
     assert "page-0" in page.ids
     assert (made.points, page.titles) == ((), [])
     everything = "".join(edgehybrid.explain(tmp_path / "a.txt", model=writer).html())
-    assert "all kept: a layer without a budget keeps every token" in everything
+    assert "all kept by a layer without a budget" in everything
     Page(everything)
+    layer = next(i.layer for i in made.layers)
+    routed = edgehybrid.explain(
+        tmp_path / "a.txt", model=writer, budget={layer: (30, 50)}, router="keydiff"
+    )
+    [kept] = routed.layers
+    assert (kept.routed >= 0).sum(axis=1).tolist() == [19, 39]
+    page = Page("".join(routed.html()))
+    assert len(page.titles) == len(np.unique(kept.routed[kept.routed >= 0]))
     with pytest.raises(RequestError, match=r"words is 9, but .* is a language model"):
         edgehybrid.explain("missing.pdf", model=writer, words=9)
 

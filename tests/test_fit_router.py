@@ -206,6 +206,9 @@ def test_the_file_is_what_the_router_reads(
             until = evictions(scores.astype(np.float64), Regions(2, 9, 7), 7)
             kept = {j for j in range(90) if j > 80 or until[j] > 89}
             assert {*cache.position[head].tolist()} == kept
+    stream = observer.model.stream(budget=40, router="fitted")
+    stream.feed(np.arange(90, dtype=np.int32))
+    assert stream.kv_tokens == 40
     other = writers["falcon_h1"]
     copied = shutil.copytree(other, tmp_path / "other")
     shutil.copy(fit.path, copied)

@@ -51,6 +51,7 @@ def explain(
     from edgehybrid.cli.progress import progress_bar
     from edgehybrid.tasks.explain import explain as run
 
+    tokens = token_budget(budget)
     if html != "-":
         check_target("--html", Path(html), Path(file))
     with source(file, "explain") as opened, progress_bar() as progress:
@@ -63,7 +64,7 @@ def explain(
             password=password,
             damaged=damaged,
             model=model,
-            budget=token_budget(budget),
+            budget=tokens,
             router=router,
             keep=keeping("64M", "float32") if resume else False,
             progress=progress,

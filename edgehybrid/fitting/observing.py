@@ -52,7 +52,8 @@ def _watched(mixer: Mixer, rows: list[Array]) -> Mixer:
 class Observer:
     """A model of which every attention layer that can route is watched, and keeps every token.
 
-    It runs as graphs and kernels, since a table of steps holds no layer's rows to its end.
+    It runs as graphs and kernels, since a table of steps holds no layer's rows to its end. What
+    all layers see of one segment is in memory: 4 T (Hq Dh + Hk (Dh + Dv)) bytes of each.
     """
 
     def __init__(self, bundle: Path) -> None:

@@ -18,6 +18,7 @@ class Counts(NamedTuple):
         routed: of them, those that a router keeps.
         kept: those that are kept at all, as sinks or in a window too.
         share: 0..1, the length of the page's bar.
+        full: all are kept, in a layer that keeps every token.
     """
 
     page: int
@@ -25,13 +26,17 @@ class Counts(NamedTuple):
     routed: int
     kept: int
     share: float
+    full: bool
 
     def told(self) -> str:
         """In words."""
+        if self.full:
+            by_router = f", {self.routed:,} of them by a router too" if self.routed else ""
+            return f"{self.tokens:,} tokens, all kept by a layer without a budget{by_router}"
         more = self.kept - self.routed
         ways = [f"{self.routed:,} by the router"] if self.routed else []
         ways += [f"{more:,} as sinks or in the window"] if more else []
-        how = f": {', '.join(ways)}" if ways and self.kept < self.tokens else ""
+        how = f": {', '.join(ways)}" if ways else ""
         return f"{self.kept:,} of {self.tokens:,} tokens kept{how}"
 
 
@@ -48,7 +53,7 @@ def count_pages(units: Sequence[Unit], marks: Marks) -> dict[int, Counts]:
     shown = 1 if marks.routed else 2
     most = max((of_page[shown] for of_page in sums.values()), default=0) or 1
     return {
-        page: Counts(page, tokens, routed, kept, (tokens, routed, kept)[shown] / most)
+        page: Counts(page, tokens, routed, kept, (tokens, routed, kept)[shown] / most, marks.full)
         for page, (tokens, routed, kept) in sums.items()
     }
 

@@ -75,6 +75,6 @@ def _piece(piece: Piece, marks: Marks) -> str:
 
 
 def _told(holders: list[Holder]) -> str:
-    named = ", ".join(f"layer {h.layer} head {h.head} {h.score:.2f}" for h in holders[:NAMED])
+    named = ", ".join(f"layer {h.layer} head {h.head} {h.score:.3g}" for h in holders[:NAMED])
     more = len(holders) - NAMED
     return f"{named}, {more:,} more" if more > 0 else named

@@ -20,18 +20,15 @@ def totals(explanation: Explanation, marks: Marks) -> str:
     """What was read, and what is left of it."""
     document = explanation.document
     reading, stream = document.reading, document.stream
-    counts = Counts(0, stream.position, *marks.counts(0, stream.position), 1.0)
+    counts = Counts(0, stream.position, *marks.counts(0, stream.position), 1.0, marks.full)
     told = {
         "Model": escaped(document.model.bundle.name),
+        "Router": stream.kind.router or "none",
         "Pages": f"{reading.pages:,}",
         "Words": f"{reading.words:,}",
         "Tokens": counts.told(),
         "State": f"{stream.nbytes:,} bytes",
     }
-    if marks.full:
-        told["Tokens"] = (
-            f"{stream.position:,}, all kept: a layer without a budget keeps every token"
-        )
     if not explanation.layers:
         told["Tokens"] = f"{stream.position:,}, none kept: this model has no attention layer"
     for name, numbers in (
@@ -104,7 +101,7 @@ def _rows(layer: KeptLayer) -> str:
     rows = ""
     for head in range(layer.heads):
         scores = layer.scores[head][layer.routed[head] >= 0]
-        ends = (f"{scores.min():.2f}", f"{scores.max():.2f}") if scores.size else ("-", "-")
+        ends = (f"{scores.min():.3g}", f"{scores.max():.3g}") if scores.size else ("-", "-")
         routed = "every token" if layer.full else f"{scores.size:,}"
         cells = (layer.layer, head, layer.sinks, routed, *ends)
         rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n"

@@ -20,7 +20,7 @@ COVERAGE = 2.5
 #: Scores are logs of worth, to be divided by LOWEST + RISE * ln(words / SHORT) in a summary of so
 #: many words: the longer it is, the more sentences of middling worth it needs. Measured on
 #: validation data, as COVERAGE was.
-SHORT, LOWEST, RISE, BOUNDS = 43, 0.8, 0.6, (0.5, 2.3)
+SHORT, LOWEST, RISE, BOUNDS = 43, 0.9, 0.7, (0.5, 2.5)
 
 
 def temperature(words: int | None) -> float:
@@ -46,7 +46,8 @@ class Covering:
 
     def gains(self) -> NDArray[np.float64]:
         """(n,) worth of each sentence, and of what it covers that nothing chosen does."""
-        return self.worth + COVERAGE / self._most * self._covered()
+        gains: NDArray[np.float64] = self.worth + COVERAGE / self._most * self._covered()
+        return gains
 
     def take(self, i: int) -> None:
         """Sentence `i` is chosen: what it says is said."""
@@ -55,4 +56,5 @@ class Covering:
 
     def _covered(self) -> NDArray[np.float64]:
         weights = self._weight[self._pairs.item]
-        return np.bincount(self._pairs.owner, weights=weights, minlength=len(self.worth))
+        covered = np.bincount(self._pairs.owner, weights=weights, minlength=len(self.worth))
+        return covered.astype(np.float64)

@@ -109,7 +109,7 @@ def _most_added(
     owner = np.repeat(np.arange(len(units)), lengths)
     added = np.bincount(owner, weights=covering.gains()[member])
     if sizes is not None:
-        added /= np.maximum(np.bincount(owner, weights=sizes[member]), 1)
+        added = added / np.maximum(np.bincount(owner, weights=sizes[member]), 1)
     return int(np.where(among, added, -1.0).argmax())
 
 

@@ -208,7 +208,10 @@ def _app() -> object:
 
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback()(import_module("edgehybrid.cli.main")._root)
-    for name in ("ask", "bench", "chat", "generate", "inspect", "read", "summarize"):
+    for name in (
+        *("ask", "bench", "chat", "explain", "fit_router", "generate", "inspect", "read"),
+        "summarize",
+    ):
         command = getattr(import_module(f"edgehybrid.cli.{name}"), name)
         app.command(name)(functools.wraps(command)(lambda *args, **kwargs: None))
     return typer.main.get_command(app)

@@ -125,7 +125,8 @@ def load(bundle: Bundle, wanted: Mapping[int, tuple[int, int]]) -> Probe:
     path = place(bundle)
     if not os.path.lexists(path):
         raise RequestError(
-            f"router 'fitted': there is no {FILE} in {bundle.folder}; fit one to {bundle.name}"
+            f"router 'fitted': there is no {FILE} in {bundle.folder}; fit one with "
+            "`edgehybrid fit-router`"
         )
     data = read_file(path, MAX_BYTES)
     said = _described(path, data)
