@@ -142,7 +142,8 @@ def _centrality(
     _, count = np.unique(words.owner * kinds + words.item, return_counts=True)
     own = count * idf[once.item]
     length = np.sqrt(_sum(once, own * own, n)) * np.sqrt((centroid**2).sum())
-    cosine: NDArray[np.float64] = _sum(once, own * centroid[once.item], n) / np.maximum(length, 1e-9)
+    along = _sum(once, own * centroid[once.item], n)
+    cosine: NDArray[np.float64] = along / np.maximum(length, 1e-9)
     return cosine
 
 

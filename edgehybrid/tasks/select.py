@@ -107,9 +107,9 @@ def _most_added(
     lengths = [len(unit) for unit in units]
     member = np.fromiter((i for unit in units for i in unit), np.int64, sum(lengths))
     owner = np.repeat(np.arange(len(units)), lengths)
-    added = np.bincount(owner, weights=covering.gains()[member])
+    added = np.bincount(owner, weights=covering.gains()[member]).astype(np.float64)
     if sizes is not None:
-        added = added / np.maximum(np.bincount(owner, weights=sizes[member]), 1)
+        added /= np.maximum(np.bincount(owner, weights=sizes[member]), 1)
     return int(np.where(among, added, -1.0).argmax())
 
 

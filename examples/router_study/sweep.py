@@ -26,9 +26,8 @@ def best_rate(model: str, folder: Path) -> float:
     for rate in RATES:
         run = Run("mqar", model, rate, 0, SHORT, LONG["mqar"][1])
         train(run, folder / "rates")
-        right[rate] = json.loads((folder / "rates" / f"{run.name}.json").read_text())[
-            "right_throughout"
-        ]
+        said = json.loads((folder / "rates" / f"{run.name}.json").read_text())
+        right[rate] = said["right_throughout"]
     return max(right, key=right.__getitem__)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from study.answering import policy, right, trained
+from study.answering import policy, shares, trained
 from study.model import MODELS
 from study.results import arguments, save
 from study.tasks import zoology
@@ -23,9 +23,7 @@ def main() -> None:
         one = trained(args.runs, "mqar", name)
         for budget in BUDGETS if "router" in name else (None,):
             alloc = None if budget is None else policy("learned", budget)
-            got = {
-                n: round(float(right(one.model, b, alloc).mean()), 4) for n, b in batches.items()
-            }
+            got = {n: shares(one.model, b, alloc) for n, b in batches.items()}
             rows.append({"model": name, "budget": budget, "right": got, **one.said})
             print(name, budget, got, flush=True)
     save(args.out, "mqar", {"rows": ROWS, "models": rows})

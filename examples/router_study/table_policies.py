@@ -8,7 +8,7 @@ that the smallest share that is measured leaves room for what has to be kept.
 from __future__ import annotations
 
 import numpy as np
-from study.answering import policy, right, trained
+from study.answering import policy, shares, trained
 from study.mixers import SINKS, WINDOW
 from study.probing import fit_probe
 from study.results import arguments, save
@@ -25,14 +25,14 @@ def main() -> None:
     full, learned = (trained(args.runs, "six", f"ssd+{kind}").model for kind in ("full", "router"))
     probe = fit_probe(full, LENGTH)
     batches = {n: task(np.random.default_rng(97), ROWS, LONG) for n, task in TASKS.items()}
-    every = {n: round(float(right(full, b).mean()), 4) for n, b in batches.items()}
+    every = {n: shares(full, b) for n, b in batches.items()}
     print("all tokens", every, flush=True)
     rows = []
     for name in routers.NAMES:
         for budget in BUDGETS:
             alloc = policy(name, budget, probe if name == "fitted" else None)
             model = learned if name == "learned" else full
-            got = {n: round(float(right(model, b, alloc).mean()), 4) for n, b in batches.items()}
+            got = {n: shares(model, b, alloc) for n, b in batches.items()}
             kept = round((SINKS + WINDOW + budget) / LONG, 3)
             rows.append({"policy": name, "budget": budget, "kept": kept, "right": got})
             print(name, budget, got, flush=True)

@@ -65,9 +65,8 @@ class Documents:
         for a, b in zip(self.start[:-1], self.start[1:], strict=True):
             own = self.sentence[a:b]
             quotable, both = self.corpus.quotable[own], self.vectors[a:b].astype(np.float32)
-            near.append(
-                neighbour_features(both[:, : self.size], self.corpus.heading[own], quotable)
-            )
+            heading = self.corpus.heading[own]
+            near.append(neighbour_features(both[:, : self.size], heading, quotable))
             means.append(both[quotable if quotable.any() else slice(None)].mean(0))
         return np.concatenate(near), np.array(means)
 
@@ -138,9 +137,7 @@ def fit_one(train: Documents, val: Documents, cfg: Config, seed: int) -> Sentenc
 def macro(head: SentenceHead, val: Documents) -> float:
     """The mean divergence of each source, and of these the mean."""
     numbers = np.flatnonzero(val.sizes > 0)
-    each = np.array(
-        [float(divergence(head, val.batch(numbers[i : i + 1]))) for i in range(len(numbers))]
-    )
+    each = np.array([float(divergence(head, val.batch(one))) for one in numbers[:, None]])
     source = val.source[numbers]
     return float(np.mean([each[source == s].mean() for s in np.unique(source)]))
 

@@ -66,6 +66,11 @@ def right(model: Model, batch: Batch, alloc: Alloc | None = None, budget: int = 
     return (logits.argmax(-1) == answers).numpy()
 
 
+def shares(model: Model, batch: Batch, alloc: Alloc | None = None) -> float:
+    """The share of answers that are right, to four places."""
+    return round(float(right(model, batch, alloc).mean()), 4)
+
+
 def _through_caches(model: Model, ids: Tensor, alloc: Alloc) -> Tensor:
     h = model.embed(ids)
     for layer in model.layers:

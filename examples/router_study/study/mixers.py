@@ -74,7 +74,7 @@ def ssd(x: Tensor, log_decay: Tensor, b: Tensor, c: Tensor) -> Tensor:
 
 
 class GatedDelta(nn.Module):
-    """Gated delta rule (Yang et al. 2024, arXiv 2412.06464), with a state as large as that of Ssd."""
+    """Gated delta rule (Yang et al. 2024, arXiv 2412.06464); its state is as large as Ssd's."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -4,14 +4,12 @@ Every task gives ids (B, L), the positions (B, A) of the tokens after which an a
 the answers (B, A). A row is one problem: what is to be remembered stands early or is spread over
 the row, filler lies between, the questions come last (in MQAR they are spread, as in zoology).
 
-| task | in a row | answer | tokens that must be kept |
-|---|---|---|---|
-| mqar | key value ... | the value after a key (Arora et al. 2023, arXiv 2312.04927) | pairs |
-| joint | context (key value) ... | the value of a key in a context (HAX, arXiv 2507.00449) | pairs |
-| phonebook | first last digit digit digit | the digits after a name (Jelassi et al. 2024, 2402.01032) | 3 a name |
-| needle | marker key value value, in filler that holds unmarked keys | both values | 2 a needle |
-| copying | values scattered in filler | all of them, in their order (Gu and Dao 2023, 2312.00752) | values |
-| overwritten | key value, some keys several times | the last value of a key | writes |
+mqar         key value ...: the value after a key (Arora et al. 2023, arXiv 2312.04927)
+joint        context (key value) ...: the value of a key in a context (HAX, arXiv 2507.00449)
+phonebook    first last digit digit digit ...: the digits after a name (arXiv 2402.01032)
+needle       marker key value value, in filler with unmarked keys: both values
+copying      values in filler: all of them, in their order (Gu and Dao 2023, arXiv 2312.00752)
+overwritten  key value ..., some keys several times: the last value of a key
 """
 
 from __future__ import annotations

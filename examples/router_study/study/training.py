@@ -17,6 +17,7 @@ from study.tasks import MQAR_VOCABULARY, TASKS, VOCABULARY, Batch, mixed, zoolog
 
 log = logging.getLogger("router_study")
 
+Stage = tuple[float, int, float]
 #: Far budgets; while a router is trained, each batch has one of them by chance.
 BUDGETS = (8, 16, 32, 64, 128)
 #: Length of the rows that the six tasks are trained on.
@@ -47,16 +48,19 @@ def batch_at(run: Run, step: int, random: np.random.Generator) -> Batch:
     """The rows of one step."""
     done = step / run.steps
     if run.experiment == "six":
-        for level, length, share in LEVELS:
-            done -= share
-            if done < 0:
-                break
+        level, length, _ = _stage(LEVELS, done)
         return mixed(random, run.tokens // length // len(TASKS), length, level)
-    for pairs, length, share in STAGES:
-        done -= share
+    pairs, length, _ = _stage(STAGES, done)
+    return zoology(random, run.tokens // length, length, int(pairs))
+
+
+def _stage(stages: tuple[Stage, ...], done: float) -> Stage:
+    """The stage that the share `done` of all steps is in; the last number is each one's share."""
+    for stage in stages:
+        done -= stage[2]
         if done < 0:
             break
-    return zoology(random, run.tokens // length, length, pairs)
+    return stage
 
 
 def exploration(run: Run, step: int, random: np.random.Generator) -> tuple[int, float]:
@@ -81,7 +85,7 @@ def rate_at(run: Run, step: int) -> float:
 def loss_of(
     model: Model, batch: Batch, budget: int, noise: float, foresight: float
 ) -> tuple[torch.Tensor, float]:
-    """Cross entropy of the answers and the routers' loss, and the share of answers that is right."""
+    """Cross entropy of the answers plus the routers' loss; the share of answers that is right."""
     ids, where, answers = (torch.from_numpy(np.ascontiguousarray(part)) for part in batch)
     logits, routers = model.foresight(ids, where, budget, noise)
     due = answers >= 0
