@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from edgehybrid.documents.encoding import END_TOKENS, OTHER_END
-from edgehybrid.tasks.features import FEATURE_SIZE
+from edgehybrid.documents.features import FEATURE_SIZE
 
 TINY: dict[str, Any] = {
     "architectures": ["EdgeHybridReader"],

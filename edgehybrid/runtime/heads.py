@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.bundle import Bundle
+from edgehybrid.documents.features import FEATURE_SIZE
 from edgehybrid.errors import BundleDamaged
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ class SentenceHead:
             int(fields["vector_size"]),
             int(fields["context_size"]),
         )
+        if fields["place_size"] != FEATURE_SIZE:
+            raise BundleDamaged(
+                f"{bundle.name} reads {fields['place_size']} features of a sentence, this version "
+                f"of edgehybrid makes {FEATURE_SIZE}: export it again with this version"
+            )
         self.end_tokens = np.array(fields["end_tokens"], dtype=np.int32)
         self._name = bundle.name
         self._vectors = _open(bundle, "sentence.onnx")
@@ -52,7 +58,7 @@ class SentenceHead:
 
         Args:
             vectors: (n, width) as a stream gave them, in order; half precision will do.
-            place: (n, FEATURE_SIZE) from `edgehybrid.tasks.features.sentence_features`.
+            place: (n, FEATURE_SIZE) from `edgehybrid.documents.features.sentence_features`.
             quotable: (n,) which sentences count for the document's mean.
         """
         chosen = vectors[quotable] if quotable.any() else vectors

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgehybrid.documents.document import Sentence
+from edgehybrid.documents.features import sentence_features
 from edgehybrid.documents.lexicon import Lexicon
 from edgehybrid.tasks.centrality import central
 from edgehybrid.tasks.dangling import leads
-from edgehybrid.tasks.features import sentence_features
 from edgehybrid.tasks.focus import focused
 from edgehybrid.tasks.select import select
 

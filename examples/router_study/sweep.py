@@ -12,6 +12,7 @@ import logging
 from pathlib import Path
 
 import torch
+
 from study.model import MODELS
 from study.training import Run, train
 

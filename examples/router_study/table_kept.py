@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from study.results import HERE, save
-
 import edgehybrid
 from edgehybrid_kernels import RoutedCache
+from study.results import HERE, save
 
 
 def main() -> None:

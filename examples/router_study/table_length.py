@@ -6,6 +6,7 @@ python examples/router_study/table_length.py RUNS
 from __future__ import annotations
 
 import numpy as np
+
 from study.answering import policy, right, trained
 from study.results import arguments, save
 from study.tasks import needle

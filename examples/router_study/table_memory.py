@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-from study.results import HERE, save
 
 import edgehybrid
 from edgehybrid.memory import peak_rss_bytes
 from edgehybrid.runtime import routers
 from edgehybrid_kernels import load_kernels
+from study.results import HERE, save
 
 LENGTHS = (1_000, 10_000, 100_000, 1_000_000)
 BUDGETS, POLICIES, TOKENS, TIMES = (0, 64, 256, 1024), ("learned", "keydiff", "h2o"), 4096, 5

@@ -8,6 +8,8 @@ that the smallest share that is measured leaves room for what has to be kept.
 from __future__ import annotations
 
 import numpy as np
+
+from edgehybrid.runtime import routers
 from study.answering import policy, shares, trained
 from study.mixers import SINKS, WINDOW
 from study.probing import fit_probe
@@ -15,9 +17,7 @@ from study.results import arguments, save
 from study.tasks import TASKS
 from study.training import BUDGETS, LENGTH
 
-from edgehybrid.runtime import routers
-
-ROWS, LONG = 100, 2 * LENGTH
+ROWS, LONG = 60, 2 * LENGTH
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from study.answering import policy, shares, trained
 from study.model import MODELS
 from study.results import arguments, save

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from batches import SOURCE_WEIGHTS
-from edgehybrid.tasks.features import neighbour_features
+from edgehybrid.documents.features import neighbour_features
 from features import make_features
 from model import Config, Reader, SentenceHead
 from prepare import Corpus

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgehybrid.tasks.features import FEATURE_SIZE
+from edgehybrid.documents.features import FEATURE_SIZE
 from routing import attention_bias
 from ssd import ssd_chunked
 

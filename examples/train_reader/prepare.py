@@ -16,8 +16,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 import data
 from edgehybrid.documents.document import Sentence
 from edgehybrid.documents.encoding import END_TOKENS, OTHER_END, encode
+from edgehybrid.documents.features import text_features
 from edgehybrid.documents.lexicon import Lexicon
-from edgehybrid.tasks.features import text_features
 
 log = logging.getLogger("train_reader")
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from batches import Lane, Window
-from edgehybrid.tasks.features import neighbour_features
+from edgehybrid.documents.features import neighbour_features
 from model import Mamba, Reader
 from prepare import Corpus
 
