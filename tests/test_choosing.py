@@ -15,7 +15,7 @@ from edgehybrid.documents.document import Sentence
 from edgehybrid.errors import RequestError
 from edgehybrid.tasks.band import fitted, in_band
 from edgehybrid.tasks.centrality import central
-from edgehybrid.tasks.dangling import dangles, leads
+from edgehybrid.tasks.dangling import dangles, leads, leads_that_fit
 from edgehybrid.tasks.select import select
 
 TOWN = [
@@ -79,11 +79,23 @@ def test_leads_stand_in_the_same_paragraph() -> None:
     assert leads(sentences, [1, 2]) == [None, None]
 
 
-def test_no_point_of_a_summary_dangles(town: edgehybrid.ReadDocument) -> None:
-    for words in range(20, 80, 5):
-        texts = [p.text for p in town.summarize(words=words).points]
-        for before, text in zip([None, *texts], texts, strict=False):
-            assert not dangles(text) or f"{before} {text}" in TOWN
+def test_what_a_sentence_refers_to_is_taken_along_where_it_fits() -> None:
+    needed, sizes = [[], [0], [], None], np.array([20, 20, 20, 20])
+    assert leads_that_fit([1, 2], needed, sizes, 60, 9) == [0]
+    assert leads_that_fit([1, 2], needed, sizes, 40, 9) == []
+    assert leads_that_fit([1, 2], needed, sizes, 60, 2) == []
+    assert leads_that_fit([3, 0], needed, sizes, 60, 9) == []
+
+
+def test_of_two_sentences_the_one_that_stands_alone_is_taken() -> None:
+    texts = [
+        "But the dam of the river leaks.",
+        "A dam of the town is high.",
+        "Mills stop at night.",
+    ]
+    scores = np.array([1.0, 0.9, 0.0], dtype=np.float32)
+    assert select(texts, scores, None, words=None, points=1, leads=[[], [], []]) == [0]
+    assert select(texts, scores, None, words=None, points=1, leads=[None, [], []]) == [1]
 
 
 def _candidates(sizes: list[int]) -> list[str]:
@@ -106,9 +118,9 @@ def test_lengths_are_kept_within_a_tenth(sizes: list[int], words: int, seed: int
 
 def test_of_two_ways_into_the_band_the_worthier_is_taken() -> None:
     sizes, scores = np.array([40, 20, 20, 60]), np.array([3.0, 1.0, 2.0, 9.0], dtype=np.float32)
-    assert fitted([0], sizes, scores, 60, lambda i, kept: True) == [3]
-    assert sorted(fitted([0], sizes, scores, 60, lambda i, kept: i != 3)) == [0, 2]
-    assert fitted([0, 2], sizes, scores, 60, lambda i, kept: True) == [0, 2]
+    assert fitted([0], sizes, scores, 60, lambda i, kept: True, most=9) == [3]
+    assert sorted(fitted([0], sizes, scores, 60, lambda i, kept: i != 3, most=9)) == [0, 2]
+    assert fitted([0, 2], sizes, scores, 60, lambda i, kept: True, most=9) == [0, 2]
 
 
 def test_a_focus_steers(town: edgehybrid.ReadDocument) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ WITHIN = 0.1
 #: How many replacements are compared in full.
 TRIED = 24
 
-#: Whether a sentence may stand beside the others that are chosen.
+#: Whether a sentence may stand beside others.
 Fits = Callable[[int, list[int]], bool]
 
 
@@ -28,7 +28,8 @@ def fitted(
     words: int,
     fits: Fits,
     *,
-    points: int | None = None,
+    most: int,
+    fixed: Sequence[int] = (),
 ) -> list[int]:
     """`chosen`, with one sentence added, taken away or replaced, so that its length is right.
 
@@ -40,18 +41,19 @@ def fitted(
         sizes: (n,) in words.
         scores: (n,) log of worth.
         words: the length that was asked for.
-        fits: whether a sentence repeats none of others.
-        points: at most so many sentences.
+        fits: whether a sentence may stand beside others that are kept.
+        most: so many sentences in all.
+        fixed: those of the chosen that stay.
     """
     total = int(sizes[chosen].sum())
     if in_band(total, words) or not chosen:
         return chosen
     worth = np.exp((scores - scores.max()).astype(np.float64))
     best, best_key = chosen, _key(chosen, sizes, worth, words)
-    for out in [None, *chosen]:
+    for out in [None, *(i for i in chosen if i not in fixed)]:
         kept = [i for i in chosen if i != out]
         for more in ([], *([i] for i in _candidates(kept, sizes, worth, words))):
-            if not kept + more or len(kept + more) > (points or len(sizes)):
+            if not kept + more or len(kept + more) > most:
                 continue
             key = _key(kept + more, sizes, worth, words)
             if key > best_key and all(fits(i, kept) for i in more):

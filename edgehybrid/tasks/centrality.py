@@ -14,12 +14,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.documents.words import stems
+from edgehybrid.documents.words import count_words, stems
 
 #: Words in more than this share of sentences say nothing of what a document is about.
 COMMON = 0.3
 #: How much the first sentences are worth more: PLACE / (1 + index / FIRST) is added to the log.
-PLACE, FIRST = 0.3, 8.0
+PLACE, FIRST = 0.5, 8.0
+#: Cosines do not grow with a sentence's length, but what it tells does: worth is the sum of cosines
+#: times words to this power. Of 1.0, 1.2 and 1.4 the best on validation data, as is PLACE.
+LENGTH = 1.2
 
 
 def central(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -37,7 +40,9 @@ def central(texts: Sequence[str]) -> NDArray[np.float32]:
         whole.update(vector)
     degrees = [sum(value * whole[stem] for stem, value in vector.items()) for vector in vectors]
     place = PLACE / (1 + np.arange(len(texts)) / FIRST)
-    return np.asarray(np.log(np.array(degrees) + 1e-3) + place, dtype=np.float32)
+    sizes = np.array([max(count_words(text), 1) for text in texts])
+    worth = np.log(np.array(degrees) + 1e-3) + LENGTH * np.log(sizes) + place
+    return np.asarray(worth, dtype=np.float32)
 
 
 def _unit(vector: dict[str, float]) -> dict[str, float]:

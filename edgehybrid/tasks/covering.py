@@ -33,9 +33,7 @@ def temperature(words: int | None) -> float:
 class Covering:
     """What each of n sentences would add."""
 
-    def __init__(
-        self, scores: NDArray[np.float32], pairs: Occurrences, words: int | None
-    ) -> None:
+    def __init__(self, scores: NDArray[np.float32], pairs: Occurrences, words: int | None) -> None:
         """`scores` (n,) are logs of worth; `pairs` the word pairs, each once a sentence."""
         self.worth = np.exp((scores - scores.max()).astype(np.float64) / temperature(words))
         self._pairs = pairs

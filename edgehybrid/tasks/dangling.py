@@ -8,7 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgehybrid.documents.document import Sentence
+from edgehybrid.tasks.band import WITHIN
 
 #: Sentences that are taken along at most, so that the first one stands alone.
 LONGEST_LEAD = 2
@@ -48,7 +52,7 @@ def dangles(text: str) -> bool:
 
 
 def leads(sentences: Sequence[Sentence], places: Sequence[int]) -> list[list[int] | None]:
-    """What has to be quoted with each candidate, so that nothing dangles.
+    """What should be quoted with each candidate, so that nothing dangles.
 
     Args:
         sentences: of the document, in order.
@@ -73,3 +77,28 @@ def _lead(sentences: Sequence[Sentence], place: int, index: dict[int, int]) -> l
         found.insert(0, index[before])
         place = before
     return found
+
+
+def leads_that_fit(
+    chosen: Sequence[int],
+    needed: Sequence[list[int] | None],
+    sizes: NDArray[np.int64],
+    words: int,
+    most: int,
+) -> list[int]:
+    """What the chosen sentences refer to, as far as there is room for it.
+
+    Args:
+        chosen: indices of candidates, the best first.
+        needed: the leads of all candidates.
+        sizes: (n,) in words.
+        words: the length that was asked for, of which a tenth more is allowed.
+        most: so many sentences in all.
+    """
+    added: list[int] = []
+    for i in chosen:
+        more = [k for k in needed[i] or [] if k not in chosen and k not in added]
+        total = int(sizes[[*chosen, *added, *more]].sum())
+        if total <= (1 + WITHIN) * words and len(chosen) + len(added) + len(more) <= most:
+            added += more
+    return added
