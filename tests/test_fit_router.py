@@ -179,14 +179,14 @@ def test_the_file_is_what_the_router_reads(
 ) -> None:
     folder = shutil.copytree(writers["granitemoehybrid"], tmp_path / "bundle")
     told: list[edgehybrid.Progress] = []
-    fit = edgehybrid.fit_router(folder, [text], budget=40, progress=told.append)
+    fit = edgehybrid.fit_router(folder, [text], budget=40, max_tokens=1600, progress=told.append)
     assert fit.path == folder / "router.safetensors"
     assert fit.regions == Regions(4, 10, 26)
     assert (told[-1].pages_read, told[-1].tokens) == (
         told[-1].pages_total,
         fit.fitted_tokens + fit.held_out_tokens,
     )
-    assert fit.fitted_tokens + fit.held_out_tokens <= fit.tokens
+    assert 1024 <= fit.fitted_tokens + fit.held_out_tokens <= 1600 < fit.tokens
     for layer in fit.layers:
         assert 0 < layer.kept["window"] < 1
         assert all(0 <= share <= 1 for share in layer.kept.values())
@@ -224,7 +224,7 @@ def test_what_cannot_be_fitted(
     for bundle, texts, options, message in (
         (granite, [tmp_path / "short.txt"], {}, "tokens, and a router needs 1,024"),
         (granite, [text], {"budget": 7}, "budget is 7"),
-        (granite, [text], {"max_tokens": 0}, "max_tokens is 0"),
+        (granite, [text], {"max_tokens": 9}, "max_tokens is 9, but a router needs 1,024"),
         (writers["mamba2"], [text], {}, "no attention layer"),
         (edgehybrid.load().bundle.folder, [text], {}, "is a reader"),
     ):

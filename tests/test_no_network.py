@@ -50,7 +50,10 @@ COMMANDS = {
     ],
     "list what is kept": ["cache", "list"],
     "clear what is kept": ["cache", "clear"],
-    "fit a router": ["fit-router", "{writer}", "--text", "{markdown}", "--out", "{probe}"],
+    "fit a router": [
+        *("fit-router", "{writer}", "--text", "{markdown}", "--out", "{probe}"),
+        *("--max-tokens", "1024"),
+    ],
     "generate": ["generate", "{writer}", "words", "--max-tokens", "2"],
     "chat": ["chat", "{writer}", "--max-tokens", "2"],
     "inspect": ["inspect", "{bundle}"],

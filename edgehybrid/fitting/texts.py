@@ -53,18 +53,21 @@ def read_texts(
 
     Raises:
         DocumentError: a file cannot be read or has no text.
-        RequestError: there are too few tokens, or too many to be held.
+        RequestError: there are, or may be used, too few tokens; or too many to be held.
     """
+    needed = max(needed, 2 * SHORTEST)
+    if max_tokens < needed:
+        raise RequestError(f"max_tokens is {max_tokens}, but a router needs {needed:,}: allow more")
     prompt = Prompt(model)
     ids = _tokens(prompt, files)
-    if len(ids) < max(needed, 2 * SHORTEST):
+    if len(ids) < needed:
         raise RequestError(
-            f"the texts have {len(ids):,} tokens, and a router needs {max(needed, 2 * SHORTEST):,} "
-            "to be fitted to: give more text"
+            f"the texts have {len(ids):,} tokens, and a router needs {needed:,} to be fitted to: "
+            "give more text"
         )
-    size = min(max(len(ids) // WANTED, SHORTEST), LONGEST)
+    size = min(max(min(len(ids), max_tokens) // WANTED, SHORTEST), LONGEST)
     segments = [ids[i : i + size] for i in range(0, len(ids) - size + 1, size)]
-    wanted = min(max(max_tokens // size, 2), len(segments))
+    wanted = min(max_tokens // size, len(segments))
     chosen = [segments[i * len(segments) // wanted] for i in range(wanted)]
     held = {*range(HELD_OUT // 2, wanted, HELD_OUT)} or {wanted - 1}
     return Texts(

@@ -33,10 +33,13 @@ class Counts(NamedTuple):
         if self.full:
             by_router = f", {self.routed:,} of them by a router too" if self.routed else ""
             return f"{self.tokens:,} tokens, all kept by a layer without a budget{by_router}"
-        more = self.kept - self.routed
-        ways = [f"{self.routed:,} by the router"] if self.routed else []
-        ways += [f"{more:,} as sinks or in the window"] if more else []
-        how = f": {', '.join(ways)}" if ways else ""
+        counts = (
+            (self.routed, "by the router"),
+            (self.kept - self.routed, "as sinks or in the window"),
+        )
+        ways = [(count, how) for count, how in counts if count]
+        named = ", ".join(f"{count:,} {how}" for count, how in ways)
+        how = f": {named}" if len(ways) > 1 else "".join(f" {how}" for _, how in ways)
         return f"{self.kept:,} of {self.tokens:,} tokens kept{how}"
 
 

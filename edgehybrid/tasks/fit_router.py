@@ -111,8 +111,6 @@ def fit_router(
         Cancelled: `progress` returned False; nothing was written.
     """
     began, regions = time.monotonic(), _regions(budget)
-    if max_tokens < 1:
-        raise RequestError(f"max_tokens is {max_tokens}; allow some thousands")
     observer = Observer(Path(bundle))
     path = _target(observer, out)
     size = max(width for _, width in observer.shapes.values())
