@@ -219,17 +219,25 @@ def test_summaries_are_no_documents(tree: Path, tmp_path: Path, summarize: Summa
     assert not (tmp_path / JOURNAL).exists()
 
 
-@posix
-@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may open all folders")
-def test_a_folder_that_cannot_be_opened(tree: Path, tmp_path: Path, summarize: Summarize) -> None:
-    (tree / "b").chmod(0)
-    try:
-        report, read = summarize(tree, tmp_path / "out")
-        assert read == ["a.md", "a.txt"]
-        assert report.failed[0].document == "b/"
-        assert "Permission denied" in report.failed[0].reason
-    finally:
-        (tree / "b").chmod(0o700)
+def test_a_folder_that_cannot_be_opened(
+    tree: Path, tmp_path: Path, summarize: Summarize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:  # as the system does, but not to root
+        if path == refused:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("edgehybrid.batch.find.os.scandir", refuse)
+    refused = tree / "b"
+    report, read = summarize(tree, tmp_path / "out")
+    assert read == ["a.md", "a.txt"]
+    assert [row.document for row in report.failed] == ["b/"]
+    assert report.failed[0].reason == "cannot be opened: Permission denied"
+    refused = tree
+    with pytest.raises(NotFound, match="Permission denied"):
+        summarize(tree, tmp_path / "out")
 
 
 @posix
