@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgehybrid.documents.lexicon import Occurrences
 
 #: What covering as much as any sentence does counts, beside a worth of 1.
-COVERAGE = 2.5
+COVERAGE = 2.0
 #: Scores are logs of worth, to be divided by LOWEST + RISE * ln(words / SHORT) in a summary of so
 #: many words: the longer it is, the more sentences of middling worth it needs. Measured on
 #: validation data, as COVERAGE was.

@@ -19,7 +19,7 @@ SAME_MEANING = 0.92
 #: Sentences that share at least this part of the shorter one's words say the same thing.
 SAME_WORDS = 0.8
 #: A summary may be longer than asked by this part before a sentence is passed over.
-OVER = 0.08
+OVER = 0.06
 #: How many sentences that do not fit are passed over before the summary counts as full.
 PATIENCE = 12
 #: What is taken off the log of the worth of a sentence that dangles. More of it, or quoting what it

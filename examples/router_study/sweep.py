@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from study.model import MODELS
+from study.model import MODELS, SIX
 from study.training import Run, train
 
 RATES, SHORT = (1.5e-3, 4e-3, 1e-2), 500
@@ -36,12 +36,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, help="folder for weights and logs")
     parser.add_argument("experiment", choices=("mqar", "six"))
-    parser.add_argument("models", nargs="*", default=list(MODELS))
+    parser.add_argument("models", nargs="*")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
-    for model in args.models:
+    for model in args.models or (MODELS if args.experiment == "mqar" else SIX):
         rate = best_rate(model, args.runs)
         train(Run(args.experiment, model, rate, args.seed, *LONG[args.experiment]), args.runs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from study.answering import policy, shares, trained
-from study.model import MODELS
+from study.model import SIX
 from study.results import arguments, save
 from study.tasks import TASKS
 from study.training import BUDGETS, LENGTH
@@ -17,7 +17,7 @@ def main() -> None:
     args = arguments(__doc__)
     batches = {n: task(np.random.default_rng(98), ROWS, LENGTH) for n, task in TASKS.items()}
     rows = []
-    for name in MODELS:
+    for name in SIX:
         one = trained(args.runs, "six", name)
         for budget in BUDGETS if "router" in name else (None,):
             alloc = None if budget is None else policy("learned", budget)

@@ -18,6 +18,8 @@ MODELS = {
     "delta": ("delta", "delta"),
     "delta+router": ("delta", "routed"),
 }
+#: Those that are trained on the six tasks; all are trained on MQAR.
+SIX = ("ssd", "ssd+window", "ssd+full", "ssd+router")
 
 
 class Layer(nn.Module):

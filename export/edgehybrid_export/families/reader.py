@@ -21,6 +21,7 @@ def read(ckpt: Checkpoint) -> ModelSpec:
     ckpt.ignore("mamba_n_heads", "mamba_head_dim", "mamba_n_groups", "mamba_d_conv")
     ckpt.ignore("num_attention_heads", "num_key_value_heads", "head_dim")  # if no layer has them
     ckpt.ignore("router_sinks", "router_window", "router_budget", "router_hidden_size")
+    ckpt.ignore("languages")  # the manifest has them from the configuration itself
     mixers: dict[str, Callable[[Checkpoint, str], SsdMixer | AttentionMixer]] = {
         "mamba": _mamba,
         "attention": _attention,
