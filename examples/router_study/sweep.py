@@ -1,7 +1,7 @@
-"""Train all models: `python examples/router_study/sweep.py RUNS [mqar|six] [MODEL ...]`.
+"""Train all models: `python examples/router_study/sweep.py RUNS [mqar|six|needle] [MODEL ...]`.
 
 For each model, RATES are tried on MQAR for a quarter of the steps; the best of them trains it for
-good, on MQAR and on the six tasks. What is finished is not repeated.
+good, on MQAR, on the six tasks, or on needles alone. What is finished is not repeated.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from study.training import Run, train
 
 RATES, SHORT = (1.5e-3, 4e-3, 1e-2), 500
 #: Steps, and tokens of a batch.
-LONG = {"mqar": (2000, 4096), "six": (1500, 8192)}
+LONG = {"mqar": (2000, 4096), "six": (1500, 8192), "needle": (1200, 8192)}
 
 
 def best_rate(model: str, folder: Path) -> float:
@@ -35,7 +35,7 @@ def best_rate(model: str, folder: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path, help="folder for weights and logs")
-    parser.add_argument("experiment", choices=("mqar", "six"))
+    parser.add_argument("experiment", choices=("mqar", "six", "needle"))
     parser.add_argument("models", nargs="*")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

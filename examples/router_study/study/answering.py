@@ -38,7 +38,7 @@ def trained(folder: Path, experiment: str, name: str) -> Trained:
     found = sorted(folder.glob(f"{experiment}-{name}-[0-9]*.json"))
     if not found:
         raise SystemExit(f"no {experiment}-{name}-*.json in {folder}; train it with sweep.py")
-    model = Model(name, VOCABULARY if experiment == "six" else MQAR_VOCABULARY)
+    model = Model(name, MQAR_VOCABULARY if experiment == "mqar" else VOCABULARY)
     model.load_state_dict(torch.load(found[0].with_suffix(".pt"), weights_only=True))
     return Trained(model.eval(), json.loads(found[0].read_text()))
 

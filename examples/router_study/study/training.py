@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from study.model import Model
-from study.tasks import MQAR_VOCABULARY, TASKS, VOCABULARY, Batch, mixed, zoology
+from study.tasks import MQAR_VOCABULARY, TASKS, VOCABULARY, Batch, mixed, needle, zoology
 
 log = logging.getLogger("router_study")
 
@@ -30,7 +30,7 @@ STAGES = ((4, 64, 0.25), (8, 128, 0.2), (16, 256, 0.15), (32, 256, 0.15), (64, 5
 
 @dataclass(frozen=True)
 class Run:
-    """What is trained: `experiment` is "six" (tasks at once) or "mqar"."""
+    """What is trained: `experiment` is "six" (tasks at once), "needle" (that alone) or "mqar"."""
 
     experiment: str
     model: str
@@ -47,8 +47,10 @@ class Run:
 def batch_at(run: Run, step: int, random: np.random.Generator) -> Batch:
     """The rows of one step."""
     done = step / run.steps
-    if run.experiment == "six":
+    if run.experiment != "mqar":
         level, length, _ = _stage(LEVELS, done)
+        if run.experiment == "needle":
+            return needle(random, run.tokens // length, length, level)
         return mixed(random, run.tokens // length // len(TASKS), length, level)
     pairs, length, _ = _stage(STAGES, done)
     return zoology(random, run.tokens // length, length, int(pairs))
@@ -102,7 +104,7 @@ def train(run: Run, folder: Path) -> Model:
     """
     torch.manual_seed(run.seed)
     random = np.random.default_rng(run.seed)
-    model = Model(run.model, VOCABULARY if run.experiment == "six" else MQAR_VOCABULARY)
+    model = Model(run.model, MQAR_VOCABULARY if run.experiment == "mqar" else VOCABULARY)
     weights = folder / f"{run.name}.pt"
     if weights.with_suffix(".json").exists():
         model.load_state_dict(torch.load(weights, weights_only=True))
