@@ -16,13 +16,13 @@ from edgehybrid.documents.quotable import is_quotable
 #: A document of which more than this share would be left out is about such things.
 MOST = 0.5
 #: A section of more sentences than these is none of thanks: the heading that ends it was not seen.
-LONGEST = 40
+LONGEST = 20
 #: Longer text is no title.
 MAX_TITLE = 100
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _TITLE = re.compile(
-    r"^\W*(?:(?:\d+|[IVXA-Z]+)(?:\.\d+)*[.):]?\s+)?"
+    r"^\W*(?:(?:\d+|(?-i:[IVX]+|[A-Z]))(?:\.\d+)*[.):]?\s+)?"
     r"(?:(?:[\w ]+ (?:and|&) )?acknowledge?ments?(?: (?:and|&) [\w ]+)?|(?:special )?thanks"
     r"|(?:sources? of )?(?:financial support|funding)(?: (?:statement|sources?|information))?"
     r"|financial (?:support|disclosures?)|author disclosures?"
@@ -41,7 +41,7 @@ _TITLE = re.compile(
     r"|ethics (?:approval|statement)(?: \w+)*|consent (?:for|to) (?:publication|participate)"
     r"|rights and permissions|copyright (?:notice|statement|and licen[sc]e)"
     r"|(?:full )?copyright statement|legal (?:notices?|notes)"
-    r"|intellectual property(?: rights)?(?: statement)?|status of this (?:memo|document)"
+    r"|intellectual property (?:rights )?(?:statement|notices?)|status of this (?:memo|document)"
     r"|transcriber['’]s notes?|corresponding authors?|orcid(?: \w+)*)\W*$",
     re.I,
 )

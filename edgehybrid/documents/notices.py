@@ -63,7 +63,8 @@ _MONEY = (
     r" (?:role|influence|involvement)|no (?:specific|external) (?:grant|funding)\b"
 )
 _AUTHORS = (
-    r"\bthe authors? (?:\w+ ){0,4}(?:thanks?|acknowledges?|(?:is|are) (?:\w+ )?"
+    r"\bthe authors? (?:\w+ ){0,4}(?:thanks?|acknowledges? (?:\w+ ){0,6}(?:support|help|assist|fund"
+    r"|contribut)\w*|(?:is|are) (?:\w+ )?"
     r"(?:grateful|indebted|thankful))\b"
     r"|\b(?:we|i) (?:(?:would like|want|wish|to|also|gratefully|sincerely|warmly|especially) ){0,4}"
     r"(?:thank (?!you)|acknowledge (?!that)).{0,200}\bfor (?:\w+ ){0,5}(?:help|assistance"
@@ -80,7 +81,9 @@ _AUTHORS = (
     r"|(?:phone|fax)\b.{0,200}\w@ ?\w"
 )
 _DATA = (
-    r"\bavailable (?:from the [\w ]{0,30}authors? )?(?:up)?on (?:reasonable |written )?request\W*$"
+    r"\b(?:data(?:sets?)?|codes?|materials?|scripts?|macros?|sequences?|matri\w+|tables?|information"
+    r"|photographs|questionnaires?|protocols?)\b.{0,160}\bavailable"
+    r" (?:from the [\w ]{0,30}authors? )?(?:up)?on (?:reasonable |written )?request\W*$"
     r"|from the [\w ]{0,30}authors? (?:up)?on (?:reasonable |written )?request"
     r"|\bdata(?:sets?)?\b.{0,120}\b(?:available|included|found|contained) (?:with)?in "
     r"(?:this|the) (?:published )?(?:article|paper|manuscript|supporting information)"

@@ -49,6 +49,8 @@ CONTENTS = [
     "The river received 40 mm of rain and was accepted as full.",
     "The keywords are reserved and cannot name a variable.",
     "Funding for schools was cut by a tenth in that year.",
+    "The archive offers printed lists of its rooms, available on request.",
+    "In the preceding paragraph the authors acknowledge the frog and cite it as support.",
     "Users may request a copy of the data from the archive.",
 ]
 
@@ -88,7 +90,16 @@ def test_titles(title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["Credits", "Licence", "Funding of schools", "Data", "Conflicts of interest"]
+    "title",
+    [
+        "Credits",
+        "Licence",
+        "Funding of schools",
+        "Data",
+        "Intellectual Property Rights",
+        "Marketing: Thanks",
+        "Conflicts of interest",
+    ],
 )
 def test_titles_of_contents(title: str) -> None:
     assert not is_title(title)
