@@ -40,9 +40,9 @@ def select(
 
     The sentence that adds most comes first (most per word, if the length is given in words; see
     `covering`), then the next that repeats none before it and fits; `points` limits their number.
-    At the end, what dangling sentences refer to is added where there is room, and sentences are added
-    or replaced so that the length is within a tenth of `words`. If every sentence is longer than
-    that, the shortest is the summary.
+    At the end, what dangling sentences refer to is added where there is room, and sentences are
+    added or replaced so that the length is within a tenth of `words`. If every sentence is longer
+    than that, the shortest is the summary.
 
     Args:
         texts: the n candidates.

@@ -19,7 +19,7 @@ from prepare import Corpus
 log = logging.getLogger("train_reader")
 
 #: Documents a source that the head learns from: openstax, pmc, qmsum, squality, proposals.
-DOCUMENTS = (500, 1100, 200, 50, 4100)
+DOCUMENTS = (500, 1100, 200, 50, 1600)
 
 
 def choose_documents(corpus: Corpus, seed: int) -> np.ndarray:
