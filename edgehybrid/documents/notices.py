@@ -63,7 +63,7 @@ _MONEY = (
     r" (?:role|influence|involvement)|no (?:specific|external) (?:grant|funding)\b"
 )
 _AUTHORS = (
-    r"\bthe authors? (?:\w+ ){0,4}(?:thanks?|acknowledges? (?:\w+ ){0,6}(?:support|help|assist|fund"
+    r"\bthe authors? (?:\w+ ){0,4}(?:thanks?|acknowledges? (?:\w+ ){0,4}(?:support|help|assist|fund"
     r"|contribut)\w*|(?:is|are) (?:\w+ )?"
     r"(?:grateful|indebted|thankful))\b"
     r"|\b(?:we|i) (?:(?:would like|want|wish|to|also|gratefully|sincerely|warmly|especially) ){0,4}"
