@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgehybrid.documents.lexicon import Lexicon
 from edgehybrid.documents.words import count_words, stems
 from edgehybrid.tasks.band import fitted
-from edgehybrid.tasks.covering import Covering
+from edgehybrid.tasks.covering import Covering, temperature
 from edgehybrid.tasks.dangling import leads_that_fit
 
 #: Sentences whose meaning vectors have at least this cosine say the same thing.
@@ -22,6 +22,9 @@ SAME_WORDS = 0.8
 OVER = 0.06
 #: How many sentences that do not fit are passed over before the summary counts as full.
 PATIENCE = 12
+#: Where the number of sentences is given, what one adds is divided by this power of its words: by
+#: none, the longest would be taken, which cover most; by all of them, the shortest.
+ROOT = 0.5
 #: What is taken off the log of the worth of a sentence that dangles. More of it, or quoting what it
 #: refers to at any price, costs more ROUGE on validation data than it is allowed to (0.1).
 DANGLING = np.float32(0.35)
@@ -38,11 +41,11 @@ def select(
 ) -> list[int]:
     """Indices of the chosen sentences, in document order.
 
-    The sentence that adds most comes first (most per word, if the length is given in words; see
-    `covering`), then the next that repeats none before it and fits; `points` limits their number.
-    At the end, what dangling sentences refer to is added where there is room, and sentences are
-    added or replaced so that the length is within a tenth of `words`. If every sentence is longer
-    than that, the shortest is the summary.
+    The sentence that adds most comes first (most per word, if the length is given in words, most
+    for the root of its words, if not; see `covering`), then the next that repeats none before it
+    and fits; `points` limits their number. At the end, what dangling sentences refer to is added
+    where there is room, and sentences are added or replaced so that the length is within a tenth of
+    `words`. If every sentence is longer than that, the shortest is the summary.
 
     Args:
         texts: the n candidates.
@@ -55,7 +58,8 @@ def select(
     sizes = np.array([count_words(text) for text in texts])
     bags = [frozenset(stems(text)) for text in texts]
     needed = list(leads) if leads else [[] for _ in texts]
-    scores = scores - DANGLING * np.array([lead != [] for lead in needed], dtype=np.float32)
+    off = DANGLING * np.float32(temperature(words))  # of the worth that `covering` makes of scores
+    scores = scores - off * np.array([lead != [] for lead in needed], dtype=np.float32)
 
     def fits(i: int, kept: list[int]) -> bool:
         lead = needed[i]
@@ -81,7 +85,7 @@ def _greedy(
     """The best that fit, in the order in which they were taken."""
     chosen: list[int] = []
     room = float("inf") if words is None else words * (1 + OVER)
-    lengths = np.ones(len(sizes)) if words is None else np.maximum(sizes, 1)
+    lengths = np.maximum(sizes, 1) ** (ROOT if words is None else 1.0)
     left = np.ones(len(sizes), dtype=bool)
     passed = 0
     while left.any() and len(chosen) != points and passed <= PATIENCE:
