@@ -139,7 +139,8 @@ def _centrality(
 ) -> NDArray[np.float64]:
     """Cosine of each sentence's tf-idf with the document's."""
     kinds = max(words.kinds, 1)
-    _, count = np.unique(words.owner * kinds + words.item, return_counts=True)
+    code = words.owner.astype(np.int64) * kinds + words.item
+    _, count = np.unique(code, return_counts=True)
     own = count * idf[once.item]
     length = np.sqrt(_sum(once, own * own, n)) * np.sqrt((centroid**2).sum())
     along = _sum(once, own * centroid[once.item], n)
@@ -154,4 +155,5 @@ def _in_section(
     n, kinds = len(headings), max(once.kinds, 1)
     over = np.maximum.accumulate(np.where(headings, np.arange(n), -1))
     item, owner = _where(once, headings[once.owner])
-    return np.isin(over[content.owner] * kinds + content.item, owner * kinds + item)
+    headed = owner.astype(np.int64) * kinds + item
+    return np.isin(over[content.owner] * kinds + content.item, headed)

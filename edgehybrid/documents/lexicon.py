@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,19 +17,30 @@ class Occurrences(NamedTuple):
     """What stands in which sentence.
 
     Attributes:
-        item: (m,) int64, 0..kinds-1.
-        owner: (m,) int64 the sentence, ascending.
+        item: (m,) int32, 0..kinds-1.
+        owner: (m,) int32 the sentence, ascending.
         kinds: how many different items there are.
     """
 
-    item: NDArray[np.int64]
-    owner: NDArray[np.int64]
+    item: NDArray[np.int32]
+    owner: NDArray[np.int32]
     kinds: int
 
     def distinct(self) -> Occurrences:
         """Each item once a sentence."""
-        code = np.unique(self.owner * max(self.kinds, 1) + self.item)
-        return Occurrences(code % max(self.kinds, 1), code // max(self.kinds, 1), self.kinds)
+        kinds = max(self.kinds, 1)
+        code = np.unique(self.owner.astype(np.int64) * kinds + self.item)
+        return Occurrences(
+            (code % kinds).astype(np.int32), (code // kinds).astype(np.int32), self.kinds
+        )
+
+    def only(self, sentences: NDArray[np.int64]) -> Occurrences:
+        """Those of some sentences, ascending, which are numbered anew."""
+        number = np.full(int(self.owner[-1]) + 1 if len(self.owner) else 0, -1, np.int32)
+        inside = sentences[sentences < len(number)]
+        number[inside] = np.arange(len(inside), dtype=np.int32)
+        owner = number[self.owner]
+        return Occurrences(self.item[owner >= 0], owner[owner >= 0], self.kinds)
 
 
 class Lexicon(NamedTuple):
@@ -41,15 +53,15 @@ class Lexicon(NamedTuple):
     def of(cls, texts: Sequence[str]) -> Lexicon:
         """Count the words of n sentences."""
         numbers: dict[str, int] = {}
-        each = [
-            [numbers.setdefault(word, len(numbers)) for word in _WORD.findall(text.lower())]
-            for text in texts
-        ]
-        sizes = [len(one) for one in each]
-        owner = np.repeat(np.arange(len(each), dtype=np.int64), sizes)
-        item = np.fromiter((i for one in each for i in one), np.int64, len(owner))
+        items, sizes = array("i"), []
+        for text in texts:
+            words = _WORD.findall(text.lower())
+            items.extend([numbers.setdefault(word, len(numbers)) for word in words])
+            sizes.append(len(words))
+        item = np.array(items, np.int32)
+        owner = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         inside = owner[1:] == owner[:-1]
-        code = (item[:-1] * max(len(numbers), 1) + item[1:])[inside]
+        code = (item[:-1].astype(np.int64) * max(len(numbers), 1) + item[1:])[inside]
         known, pair = np.unique(code, return_inverse=True)
-        pairs = Occurrences(pair.astype(np.int64), owner[1:][inside], len(known))
+        pairs = Occurrences(pair.astype(np.int32), owner[1:][inside], len(known))
         return cls(Occurrences(item, owner, len(numbers)), pairs.distinct())

@@ -47,7 +47,8 @@ def choose(
         quotable[:] = True
     places = np.flatnonzero(quotable)
     texts = [sentences[i].text for i in places]
-    scores, notices = _scores(document, quotable, texts)
+    lexicon = Lexicon.of([sentence.text for sentence in sentences])
+    scores, notices = _scores(document, lexicon, quotable, texts)
     vectors = None
     if document.is_in_trained_language:
         vectors = document.reading.vectors[places, : document.model.sentence_head.vector_size]
@@ -57,7 +58,7 @@ def choose(
         notices += [notice] if notice else []
     picks = select(
         texts, steered, vectors, words=words, points=points,
-        leads=_leads(document, sentences, places),
+        leads=_leads(document, sentences, places), pairs=lexicon.pairs.only(places),
     )  # fmt: skip
     return Choice([(int(places[i]), round(float(scores[i]), 4)) for i in picks], notices)
 
@@ -68,12 +69,11 @@ def usual_length(words: int) -> int:
 
 
 def _scores(
-    document: ReadDocument, quotable: NDArray[np.bool_], texts: Sequence[str]
+    document: ReadDocument, lexicon: Lexicon, quotable: NDArray[np.bool_], texts: Sequence[str]
 ) -> tuple[Scores, list[str]]:
     reading, model = document.reading, document.model
     if document.is_in_trained_language:
         head = model.sentence_head
-        lexicon = Lexicon.of([sentence.text for sentence in reading.sentences])
         vectors = reading.vectors[:, : head.vector_size]
         known = sentence_features(reading.sentences, lexicon, vectors, quotable)
         scores = head.score(reading.vectors, known, quotable)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.documents.lexicon import Lexicon
+from edgehybrid.documents.lexicon import Lexicon, Occurrences
 from edgehybrid.documents.words import count_words, stems
 from edgehybrid.tasks.band import fitted
 from edgehybrid.tasks.covering import Covering, temperature
@@ -38,6 +39,7 @@ def select(
     words: int | None,
     points: int | None,
     leads: Sequence[list[int] | None] | None = None,
+    pairs: Occurrences | None = None,
 ) -> list[int]:
     """Indices of the chosen sentences, in document order.
 
@@ -54,9 +56,10 @@ def select(
         words: the length, as `count_words` counts.
         points: at most so many sentences.
         leads: what should be quoted with each; see `dangling.leads`.
+        pairs: their word pairs, each once a sentence, if they are known.
     """
     sizes = np.array([count_words(text) for text in texts])
-    bags = [frozenset(stems(text)) for text in texts]
+    bags = lru_cache(maxsize=None)(lambda i: frozenset(stems(texts[i])))
     needed = list(leads) if leads else [[] for _ in texts]
     off = DANGLING * np.float32(temperature(words))  # of the worth that `covering` makes of scores
     scores = scores - off * np.array([lead != [] for lead in needed], dtype=np.float32)
@@ -65,7 +68,7 @@ def select(
         lead = needed[i]
         return lead is not None and set(lead) <= set(kept) and not _repeats(i, kept, bags, vectors)
 
-    covering = Covering(scores, Lexicon.of(texts).pairs, words)
+    covering = Covering(scores, pairs or Lexicon.of(texts).pairs, words)
     chosen = _greedy(covering, sizes, bags, vectors, words, points)
     if words is not None and chosen:
         most = points or len(texts)
@@ -77,7 +80,7 @@ def select(
 def _greedy(
     covering: Covering,
     sizes: NDArray[np.int64],
-    bags: Sequence[frozenset[str]],
+    bags: Callable[[int], frozenset[str]],
     vectors: NDArray[np.floating[Any]] | None,
     words: int | None,
     points: int | None,
@@ -107,10 +110,10 @@ def _greedy(
 def _repeats(
     i: int,
     chosen: list[int],
-    bags: Sequence[frozenset[str]],
+    bags: Callable[[int], frozenset[str]],
     vectors: NDArray[np.floating[Any]] | None,
 ) -> bool:
-    if any(len(bags[i] & bags[c]) >= SAME_WORDS * min(len(bags[i]), len(bags[c])) for c in chosen):
+    if any(len(bags(i) & bags(c)) >= SAME_WORDS * min(len(bags(i)), len(bags(c))) for c in chosen):
         return True
     if not chosen or vectors is None:
         return False

@@ -25,7 +25,7 @@ def main() -> None:
         for budget in BUDGETS if "router" in name else (None,):
             alloc = None if budget is None else policy("learned", budget)
             got = {n: shares(one.model, b, alloc) for n, b in batches.items()}
-            rows.append({"model": name, "budget": budget, "right": got, **one.said})
+            rows.append({**one.said, "model": name, "budget": budget, "right": got})
             print(name, budget, got, flush=True)
     save(args.out, "mqar", {"rows": ROWS, "models": rows})
 

@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 HERE = Path(__file__).resolve().parents[1] / "results"
 
 
@@ -17,6 +15,8 @@ def arguments(doc: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
     parser.add_argument("runs", type=Path, help="folder with what sweep.py trained")
     parser.add_argument("--out", type=Path, default=HERE)
+    import torch  # here, as memory is measured without it
+
     torch.set_num_threads(1)
     return parser.parse_args()
 
