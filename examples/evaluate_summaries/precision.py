@@ -20,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "train_reader"))
 import data
 import edgehybrid
 from edgehybrid.documents.document import Document
-from edgehybrid.documents.encoding import encode, place_features
+from edgehybrid.documents.encoding import encode
+from edgehybrid.documents.features import sentence_features
+from edgehybrid.documents.lexicon import Lexicon
 from edgehybrid_export import export
 
 
@@ -31,7 +33,11 @@ def scores_of(model: edgehybrid.Model, documents: list[Document]) -> list[np.nda
         stream.reset()
         ids, _ = encode(model.tokenizer, document.sentences)
         quotable = np.array([s.quotable for s in document.sentences])
-        scores = model.head.score(stream.feed(ids), place_features(document.sentences), quotable)
+        vectors = stream.feed(ids)
+        lexicon = Lexicon.of([s.text for s in document.sentences])
+        meaning = vectors[:, : model.sentence_head.vector_size]
+        known = sentence_features(document.sentences, lexicon, meaning, quotable)
+        scores = model.sentence_head.score(vectors, known, quotable)
         found.append(scores[quotable])
     return found
 
