@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import edgehybrid
 from edgehybrid.documents.document import Document
-from edgehybrid.documents.encoding import encode, place_features
+from edgehybrid.documents.encoding import encode
+from edgehybrid.documents.features import sentence_features
+from edgehybrid.documents.lexicon import Lexicon
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: parity is not checked")
 pytest.importorskip("nltk", reason="nltk is not installed: targets are not checked")
@@ -40,14 +42,16 @@ def test_bundle_gives_the_vectors_and_scores_of_pytorch(source: Path, tmp_path: 
     model, reader = edgehybrid.load(tmp_path / "bundle"), Reader.load(source)
     ids, last = encode(model.tokenizer, TEXT.sentences)
     got = model.stream().feed(ids)
-    place = place_features(TEXT.sentences)
     quotable = np.array([s.quotable for s in TEXT.sentences])
+    lexicon = Lexicon.of([s.text for s in TEXT.sentences])
+    meaning = got[:, : model.sentence_head.vector_size]
+    place = sentence_features(TEXT.sentences, lexicon, meaning, quotable)
     with torch.inference_mode():
         h, _ = reader(torch.from_numpy(ids)[None].long(), reader.alloc(1))
         vector, context = reader.sentence_vectors(*sentence_pools(h[0], torch.from_numpy(last)))
         both = torch.cat([vector, context], -1)
-        mean = both[torch.from_numpy(quotable)].mean(0)
-        scores = reader.head(vector, context, torch.from_numpy(place), mean, context[-1])
+        mean = both[torch.from_numpy(quotable)].mean(0, keepdim=True)
+        scores = reader.head(vector, context, torch.from_numpy(place), mean, context[-1:])
     np.testing.assert_allclose(got, both.numpy(), atol=2e-4)
     np.testing.assert_allclose(
         model.head.score(got, place, quotable), scores.numpy(), atol=2e-3, rtol=1e-3
