@@ -295,5 +295,5 @@ def open_tokenizer(bundle: Bundle) -> Tokenizer:
 
 def _compile(names: Collection[str]) -> None:
     if not is_compiled(names):
-        log.info("compiling kernels for this machine, once (some 5 to 15 s)")
+        log.info("compiling kernels for this machine, once (some 10 to 20 s)")
     compile_all(names)
