@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the study trains with PyTorch")
 
-from study.answering import policy, right  # noqa: E402
+from study.answering import policy, right, through_caches  # noqa: E402
 from study.mixers import CHUNK, HEADS, STATE, gated_delta, ssd  # noqa: E402
 from study.model import MODELS, Model  # noqa: E402
 from study.probing import fit_probe, needed  # noqa: E402
@@ -85,11 +85,9 @@ def test_masks_of_training_are_the_caches_of_the_product(budget: int) -> None:
     torch.nn.init.normal_(model.layers[1].mixer.score.weight)
     batch = mixed(np.random.default_rng(3), 2, 192)
     ids, where = torch.from_numpy(batch.ids), torch.from_numpy(batch.where)
-    from study.answering import _through_caches
-
     with torch.inference_mode():
         masked = model(ids, where, budget)
-        cached = model.logits(_through_caches(model, ids, policy("learned", budget)), where)
+        cached = model.logits(through_caches(model, ids, policy("learned", budget)), where)
     torch.testing.assert_close(cached, masked, rtol=1e-4, atol=1e-4)
 
 

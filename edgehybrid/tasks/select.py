@@ -26,8 +26,9 @@ PATIENCE = 12
 #: Where the number of sentences is given, what one adds is divided by this power of its words: by
 #: none, the longest would be taken, which cover most; by all of them, the shortest.
 ROOT = 0.5
-#: What is taken off the log of the worth of a sentence that dangles. More of it, or quoting what it
-#: refers to at any price, costs more ROUGE on validation data than it is allowed to (0.1).
+#: What is taken off the log of the worth of a sentence that dangles. On validation data 6 % of what
+#: is quoted still does, 19 % without it, for 0.1 ROUGE-1; quoting what it refers to at any price
+#: costs more.
 DANGLING = np.float32(0.35)
 
 

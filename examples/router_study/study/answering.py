@@ -55,14 +55,14 @@ def policy(name: str, budget: int, weights: Array | None = None) -> Alloc:
 
 
 @torch.inference_mode()
-def right(model: Model, batch: Batch, alloc: Alloc | None = None, budget: int = 0) -> Array:
-    """(B, A) whether each answer is right; through caches if there is `alloc`, else masks."""
+def right(model: Model, batch: Batch, alloc: Alloc | None = None) -> Array:
+    """(B, A) whether each answer is right; a router needs `alloc`, others are masked without."""
     ids, where, answers = (torch.from_numpy(np.ascontiguousarray(part)) for part in batch)
     padded = torch.nn.functional.pad(ids, (0, -ids.shape[1] % CHUNK))  # causal: changes nothing
     if alloc is None:
-        logits = model(padded, where, budget)
+        logits = model(padded, where)
     else:
-        logits = model.logits(_through_caches(model, padded, alloc), where)
+        logits = model.logits(through_caches(model, padded, alloc), where)
     return (logits.argmax(-1) == answers).numpy()
 
 
@@ -71,7 +71,8 @@ def shares(model: Model, batch: Batch, alloc: Alloc | None = None) -> float:
     return round(float(right(model, batch, alloc).mean()), 4)
 
 
-def _through_caches(model: Model, ids: Tensor, alloc: Alloc) -> Tensor:
+def through_caches(model: Model, ids: Tensor, alloc: Alloc) -> Tensor:
+    """Residuals (B, T, width) after the last layer, where each row's attention has a cache."""
     h = model.embed(ids)
     for layer in model.layers:
         x = layer.before(h)
