@@ -15,7 +15,7 @@ from edgehybrid.cli.opening import (
     page_range,
     source,
     token_budget,
-    warn,
+    warn_of_reading,
 )
 from edgehybrid.tasks.rendering import shown
 
@@ -70,7 +70,7 @@ def explain(
             progress=progress,
         )
     found = explanation.document.reading
-    warn(found.pages, tuple(found.pages_without_text), tuple(found.unreadable_pages))
+    warn_of_reading(found)
     if html == "-":
         typer.echo("".join(explanation.html()).encode(), nl=False)
         return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgehybrid.errors import RequestError
-from edgehybrid.tasks.rendering import unread
+from edgehybrid.tasks.rendering import Found, recognised, unread
 
 if TYPE_CHECKING:
     from edgehybrid.documents import Document
@@ -123,7 +123,14 @@ def check_target(option: str, target: Path, *sources: Path) -> None:
             raise RequestError(f"{option} {target} is the document itself; name another file")
 
 
-def warn(pages: int, without_text: tuple[int, ...], unreadable: tuple[int, ...]) -> None:
+def warn(found: Found) -> None:
     """Say on stderr what could not be read: nothing is left out silently."""
-    for line in unread(pages, without_text, unreadable):
+    for line in unread(found):
         typer.echo(f"edgehybrid: {line}", err=True)
+
+
+def warn_of_reading(found: Found) -> None:
+    """The same, and what was read off pictures; a summary has that among its notices."""
+    for line in recognised(found):
+        typer.echo(f"edgehybrid: {line}", err=True)
+    warn(found)

@@ -14,7 +14,7 @@ from edgehybrid.cli.opening import (
     page_range,
     source,
     token_budget,
-    warn,
+    warn_of_reading,
 )
 from edgehybrid.tasks.rendering import shown
 
@@ -58,9 +58,9 @@ def read(
             progress=progress,
         )
     found = document.reading
-    warn(found.pages, tuple(found.pages_without_text), tuple(found.unreadable_pages))
+    warn_of_reading(found)
     again = f", {found.resumed:,} of them before" if found.resumed else ""
     typer.echo(
-        f"{shown(document.name)}: {found.pages:,} pages, {found.tokens:,} tokens read{again}; "
+        f"{shown(document.name)}: {counted(found.unit, found.pages)}, {found.tokens:,} tokens read{again}; "
         f"{document.stream.nbytes:,} bytes are remembered"
     )

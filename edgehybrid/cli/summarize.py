@@ -129,8 +129,7 @@ def summarize(
     typer.echo("" if printer.began else render(summary, format))
     for notice in summary.notices:
         typer.echo(f"edgehybrid: {shown(notice)}", err=True)
-    stats = summary.stats
-    warn(stats.pages, stats.pages_without_text, stats.unreadable_pages)
+    warn(summary.stats)
     if summary.written is not None:
         _tell_tokens(summary.stats, max_tokens)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from edgehybrid.documents.document import Document, PageText
 from edgehybrid.documents.isolated.order import Kind, Order
 from edgehybrid.documents.isolated.pages import Pages
 from edgehybrid.documents.plain import MAX_TEXT_BYTES, SNIFF_BYTES, decode, split
+from edgehybrid.documents.units import Unit
 from edgehybrid.errors import EmptyFile, NotFound, NotThisFormat, RequestError
 
 MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdown")
@@ -33,9 +34,15 @@ class PageSource:
     name: str
     pages: Iterable[PageText]
     page_count: int
+    unit: Unit = "page"
 
     def __iter__(self) -> Iterator[PageText]:
         return iter(self.pages)
+
+    def watch(self, on_recognising: Callable[[int], None]) -> None:
+        """Let `on_recognising` be told each page (1-based) whose text is about to be recognised."""
+        if isinstance(self.pages, Pages):
+            self.pages.on_recognising = on_recognising
 
     def __enter__(self) -> PageSource:
         return self
@@ -70,7 +77,7 @@ def open_document(
         DocumentError: the file is missing, empty, damaged, encrypted, too large or without text.
     """
     with open_pages(path, password=password, pages=pages, damaged=damaged) as source:
-        return Document.from_pages(source, name=source.name)
+        return Document.from_pages(source, name=source.name, unit=source.unit)
 
 
 def open_pages(
@@ -92,7 +99,7 @@ def open_pages(
         raise NotThisFormat(f"{file} has {size} bytes, over {MAX_TEXT_BYTES}: too large for a text")
     order = Order(os.path.abspath(os.fspath(path)), password, pages, damaged, kind)
     source = Pages(order, isolated=size > HERE.get(kind, -1))
-    return PageSource(order.name, source, source.last - source.first + 1)
+    return PageSource(order.name, source, source.last - source.first + 1, source.unit)
 
 
 def check_range(pages: tuple[int, int] | None) -> None:
