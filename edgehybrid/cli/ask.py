@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgehybrid.cli.inspect import Format
-from edgehybrid.cli.opening import BUDGET, ROUTER, keeping, page_range, source, token_budget, warn_of_reading
+from edgehybrid.cli.opening import (
+    BUDGET,
+    ROUTER,
+    keeping,
+    page_range,
+    source,
+    token_budget,
+    warn_of_reading,
+)
+from edgehybrid.documents.units import place
 
 if TYPE_CHECKING:
     from edgehybrid.tasks.ask import Answer
@@ -94,7 +103,9 @@ def _render(answer: Answer, format: Format) -> str:
         told: dict[str, Any] = {"answer": answer.text, **dataclasses.asdict(answer)}
         return json.dumps(told, ensure_ascii=False, indent=2)
     if answer.written is not None:
-        named = ", ".join(f"{place(answer.unit, source.page)} ({source.share:.0%})" for source in answer.sources)
+        named = ", ".join(
+            f"{place(answer.unit, source.page)} ({source.share:.0%})" for source in answer.sources
+        )
         return f"\n\nAttended to most: {named}" if named else ""
     if not answer.passages:
         return "Nothing in this document matches."

@@ -81,13 +81,14 @@ def keeping(checkpoint_bytes: str, state: str) -> Keep:
 
 @contextmanager
 def source(file: str, command: str) -> Iterator[str | Document]:
-    """The path, or what standard input holds: a PDF goes through a temporary file."""
+    """The path, or what standard input holds: all but text goes through a temporary file."""
     if file != "-":
         yield file
         return
     from edgehybrid.documents.document import Document
+    from edgehybrid.documents.formats import kind_of
     from edgehybrid.documents.opening import decode
-    from edgehybrid.documents.plain import MAX_TEXT_BYTES
+    from edgehybrid.documents.plain import MAX_TEXT_BYTES, SNIFF_BYTES
     from edgehybrid.errors import DocumentTooLarge, EmptyFile
 
     data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
@@ -95,9 +96,9 @@ def source(file: str, command: str) -> Iterator[str | Document]:
         raise DocumentTooLarge(
             f"standard input holds over {MAX_TEXT_BYTES} bytes; put it into a file and name that"
         )
-    if b"%PDF-" in data[:1024]:
+    if kind_of(Path("stdin"), data[:SNIFF_BYTES]) != "text":
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "stdin.pdf"
+            path = Path(folder) / "stdin"
             path.write_bytes(data)
             yield str(path)
         return

@@ -16,6 +16,7 @@ from edgehybrid.cli.opening import (
     token_budget,
     warn_of_reading,
 )
+from edgehybrid.documents.units import counted
 from edgehybrid.tasks.rendering import shown
 
 
@@ -61,6 +62,7 @@ def read(
     warn_of_reading(found)
     again = f", {found.resumed:,} of them before" if found.resumed else ""
     typer.echo(
-        f"{shown(document.name)}: {counted(found.unit, found.pages)}, {found.tokens:,} tokens read{again}; "
+        f"{shown(document.name)}: {counted(found.unit, found.pages)}, "
+        f"{found.tokens:,} tokens read{again}; "
         f"{document.stream.nbytes:,} bytes are remembered"
     )

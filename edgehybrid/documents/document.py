@@ -126,9 +126,7 @@ class Document:
         return cls.from_pages(pages_of_text(text), name=name)
 
     @classmethod
-    def from_pages(
-        cls, pages: Iterable[PageText], *, name: str, unit: Unit = "page"
-    ) -> Document:
+    def from_pages(cls, pages: Iterable[PageText], *, name: str, unit: Unit = "page") -> Document:
         """Collect pages as a format's reader yields them; `unit` is what it counts as one.
 
         Raises:

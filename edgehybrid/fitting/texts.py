@@ -86,7 +86,9 @@ def _tokens(prompt: Prompt, files: Sequence[str | os.PathLike[str]]) -> Ids:
         with open_pages(file) as source:
             for page in source:
                 text = "\n\n".join(block.text for block in page.blocks)
-                parts.append(np.array(prompt.page(page.number, text, source.unit) if text else [], np.int32))
+                parts.append(
+                    np.array(prompt.page(page.number, text, source.unit) if text else [], np.int32)
+                )
                 count += len(parts[-1])
                 if count > MOST_TOKENS:
                     raise RequestError(f"the texts have over {MOST_TOKENS:,} tokens; give fewer")

@@ -187,7 +187,9 @@ def _written(document: ReadDocument, asked: Question, sources: Sources) -> str:
     writing = Writing(
         asked.max_tokens or MAX_TOKENS, asked.temperature or 0.0, asked.seed, asked.show
     )
-    return write(stream, prompt, ask_about(asked.text, document.reading.unit), writing, lookup=False).strip()
+    return write(
+        stream, prompt, ask_about(asked.text, document.reading.unit), writing, lookup=False
+    ).strip()
 
 
 def _passages(document: ReadDocument, asked: Question) -> Iterator[Passage]:

@@ -106,8 +106,8 @@ class Teller:
         now = (reading.pages, self._total, reading.tokens, reading.seconds, peak_rss_bytes())
         if self._progress(Progress(*now, recognising, reading.unit)) is False:
             raise Cancelled(
-                f"reading was stopped after {reading.tokens:,} tokens, on {reading.unit} {reading.pages} "
-                f"of {self._total}"
+                f"reading was stopped after {reading.tokens:,} tokens, "
+                f"on {reading.unit} {reading.pages} of {self._total}"
             )
 
 

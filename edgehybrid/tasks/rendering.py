@@ -43,7 +43,9 @@ def render(summary: Summary, format: Format) -> str:
         lines = [f"# {shown(summary.document)}", ""]
         if summary.written is not None:
             return "\n".join([*lines, summary.written])
-        return "\n".join(lines + [f"- {p.text} *({place(summary.unit, p.page)})*" for p in summary.points])
+        return "\n".join(
+            lines + [f"- {p.text} *({place(summary.unit, p.page)})*" for p in summary.points]
+        )
     if summary.written is not None:
         return summary.written
     return "\n".join(f"[{place(summary.unit, p.page)}] {p.text}" for p in summary.points)
@@ -125,8 +127,10 @@ def recognised(found: Found) -> list[str]:
     if not found.recognised_pages:
         return []
     several = f"{len(found.recognised_pages)} of {counted(found.unit, found.pages)}"
-    return [f"{several} were read off pictures (OCR), which makes mistakes in words: "
-            f"{named(found.recognised_pages)}"]
+    return [
+        f"{several} were read off pictures (OCR), which makes mistakes in words: "
+        f"{named(found.recognised_pages)}"
+    ]
 
 
 def named(numbers: Sequence[int]) -> str:

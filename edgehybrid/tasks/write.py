@@ -152,9 +152,7 @@ def _pages(source: PageSource | Document, reading: Reading) -> Iterator[tuple[in
             yield whole.number, whole.text
 
 
-def ask_for(
-    words: int, points: int | None, focus: str | None = None, unit: Unit = "page"
-) -> str:
+def ask_for(words: int, points: int | None, focus: str | None = None, unit: Unit = "page") -> str:
     """The request for a summary of about so many words, or of so many bullet points."""
     task = _summary_of(words, points, unit)
     return task if focus is None else f"{task}\n\nSummarize only what it says about this: {focus}"
@@ -179,6 +177,7 @@ def ask_about(question: str, unit: Unit = "page") -> str:
     """The request for an answer."""
     return (
         f"Answer the question from this document alone, in a few sentences, and cite the {unit} of "
-        f"each statement, like this: [{place(unit, 3)}] If the document does not say, say that it does not.\n\n"
+        f"each statement, like this: [{place(unit, 3)}] If the document does not say, "
+        "say that it does not.\n\n"
         f"Question: {question}"
     )

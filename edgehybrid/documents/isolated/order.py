@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple, get_args
 
 from edgehybrid.documents.units import Unit
 
-Kind = Literal[
-    "pdf", "text", "markdown", "docx", "pptx", "odt", "epub", "html", "rtf", "mail"
-]
+#: An archive is of Word, PowerPoint, OpenDocument or EPUB: the reading process looks which.
+Kind = Literal["pdf", "text", "markdown", "archive", "html", "rtf", "mail"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

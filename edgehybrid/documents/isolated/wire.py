@@ -1,14 +1,14 @@
 """What goes through the pipe between the reading process and its parent: lines of JSON.
 
-| line                                                        | meaning                     |
-|-------------------------------------------------------------|-----------------------------|
-| `{"pages": 12, "first": 1, "last": 12, "unit": "page"}`     | the header, first of all    |
-| `{"reading": 3}`                                            | page 3 is begun             |
-| `{"recognising": 3}`                                        | its text is recognised      |
-| `{"page": 1, "blocks": [["prose", "..."]], "continues": false, "readable": true, "recognised": false}` | a page |
-| `{"page": 1, "blocks": [["prose", "..."]]}`                 | the first blocks of a page  |
-| `{"error": "NoText", "message": "..."}`                     | instead of all that follows |
-| `{"end": true}`                                             | nothing is missing          |
+| line                                                        | meaning                      |
+|-------------------------------------------------------------|------------------------------|
+| `{"pages": 12, "first": 1, "last": 12, "unit": "page"}`     | the header, first of all     |
+| `{"reading": 3}`                                            | page 3 is begun              |
+| `{"recognising": 3}`                                        | its text is being recognised |
+| `{"page": 1, "blocks": [["prose", "..."]]}`                 | the first blocks of a page   |
+| the same, and `"continues"`, `"readable"`, `"recognised"`   | the last blocks of it        |
+| `{"error": "NoText", "message": "..."}`                     | instead of all that follows  |
+| `{"end": true}`                                             | nothing is missing           |
 """
 
 from __future__ import annotations

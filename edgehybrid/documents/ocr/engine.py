@@ -54,6 +54,6 @@ class Recogniser:
         if found.boxes is None or found.txts is None:
             return []
         return [
-            Line(*map(float, (*box.min(axis=0), *box.max(axis=0))), str(text))
+            Line(*box.min(axis=0).tolist(), *box.max(axis=0).tolist(), str(text))
             for box, text in zip(found.boxes, found.txts, strict=True)
         ]
