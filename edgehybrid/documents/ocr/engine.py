@@ -53,7 +53,10 @@ class Recogniser:
         found = self._engine(picture)
         if found.boxes is None or found.txts is None:
             return []
-        return [
-            Line(*box.min(axis=0).tolist(), *box.max(axis=0).tolist(), str(text))
-            for box, text in zip(found.boxes, found.txts, strict=True)
-        ]
+        return [_line(box, str(text)) for box, text in zip(found.boxes, found.txts, strict=True)]
+
+
+def _line(corners: NDArray[np.float32], text: str) -> Line:
+    """Of the four corners (4, 2) of a line, which may be askew, the box around them."""
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return Line(float(left), float(top), float(right), float(bottom), text)

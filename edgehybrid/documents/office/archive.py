@@ -80,7 +80,7 @@ class Archive:
         """The root of an entry. No entity is ever expanded, and nothing is fetched.
 
         Raises:
-            DamagedDocument: it is no XML; else as `read`.
+            DamagedDocument: it is no XML, or declares entities; else as `read`.
         """
         parser = etree.XMLParser(
             resolve_entities=False,
@@ -94,6 +94,9 @@ class Archive:
             root: Element = etree.fromstring(self.read(entry), parser)
         except etree.XMLSyntaxError as error:
             raise self.damaged(f"{entry!r} in it is not XML ({_short(error)})") from error
+        declared = root.getroottree().docinfo.internalDTD
+        if declared is not None and next(declared.iterentities(), None) is not None:
+            raise self.damaged(f"{entry!r} in it declares entities, which such files never do")
         return root
 
     def related(self, entry: str) -> dict[str, tuple[str, str]]:
@@ -119,7 +122,9 @@ class Archive:
 
 def within(folder: str, target: str) -> str:
     """The entry that `target` names, seen from the entry's folder."""
-    parts: list[str] = [] if target.startswith("/") else [p for p in folder.split("/") if p != "."]
+    parts: list[str] = (
+        [] if target.startswith("/") else [p for p in folder.split("/") if p not in ("", ".")]
+    )
     for part in unquote(target.partition("#")[0]).split("/"):
         if part == "..":
             parts = parts[:-1]

@@ -117,7 +117,7 @@ def _text(element: Element, known: _Known) -> tuple[list[str], list[Element]]:
     while waiting:  # no recursion: elements may be nested as deep as the parser allows
         one = waiting.pop()
         name = local(one)
-        if name in _GONE or name in ("pict", "drawing", "object") or _is_hidden(one):
+        if name in _GONE or name in ("pict", "drawing", "object", "txbxContent") or _is_hidden(one):
             continue
         if name == "t":
             pieces.append(one.text or "")
