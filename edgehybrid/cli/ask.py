@@ -28,7 +28,9 @@ NOTHING = 1
 
 
 def ask(
-    file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="PDF, Office, EPUB, HTML, text, ...; - reads standard input.")
+    ],
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     passages: Annotated[int, typer.Option(help="Show at most so many.")] = 3,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,

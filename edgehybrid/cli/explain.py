@@ -21,7 +21,9 @@ from edgehybrid.tasks.rendering import shown
 
 
 def explain(
-    file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="PDF, Office, EPUB, HTML, text, ...; - reads standard input.")
+    ],
     html: Annotated[str, typer.Option(help="The file to write; - writes standard output.")],
     words: Annotated[int | None, typer.Option(help="Length of the summary, in words.")] = None,
     points: Annotated[int | None, typer.Option(help="Number of sentences.")] = None,

@@ -21,7 +21,9 @@ from edgehybrid.tasks.rendering import shown
 
 
 def read(
-    file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="PDF, Office, EPUB, HTML, text, ...; - reads standard input.")
+    ],
     pages: Annotated[str | None, typer.Option(help="Pages to read, such as 3-17.")] = None,
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,
