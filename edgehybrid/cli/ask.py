@@ -11,6 +11,7 @@ import typer
 from edgehybrid.cli.inspect import Format
 from edgehybrid.cli.opening import (
     BUDGET,
+    FILE,
     ROUTER,
     keeping,
     page_range,
@@ -28,9 +29,7 @@ NOTHING = 1
 
 
 def ask(
-    file: Annotated[
-        str, typer.Argument(help="PDF, Office, EPUB, HTML, text, ...; - reads standard input.")
-    ],
+    file: Annotated[str, typer.Argument(help=FILE)],
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     passages: Annotated[int, typer.Option(help="Show at most so many.")] = 3,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,

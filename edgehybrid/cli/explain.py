@@ -9,6 +9,7 @@ import typer
 
 from edgehybrid.cli.opening import (
     BUDGET,
+    FILE,
     ROUTER,
     check_target,
     keeping,
@@ -21,9 +22,7 @@ from edgehybrid.tasks.rendering import shown
 
 
 def explain(
-    file: Annotated[
-        str, typer.Argument(help="PDF, Office, EPUB, HTML, text, ...; - reads standard input.")
-    ],
+    file: Annotated[str, typer.Argument(help=FILE)],
     html: Annotated[str, typer.Option(help="The file to write; - writes standard output.")],
     words: Annotated[int | None, typer.Option(help="Length of the summary, in words.")] = None,
     points: Annotated[int | None, typer.Option(help="Number of sentences.")] = None,

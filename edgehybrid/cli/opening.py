@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from edgehybrid.runtime.budgets import ByLayer
     from edgehybrid.tasks.keeping import Keep
 
-#: Help of options that several commands have.
+#: Help of what several commands have.
+FILE = "PDF, Office, EPUB, HTML, RTF, mail, Markdown or text; - reads standard input."
 BUDGET = "Tokens kept per KV head: 64; by layer 2:64,10:128; by KV head 2:64/32."
 ROUTER = (
     "Which tokens are kept: learned, fitted, window, keynorm, keydiff, lagkv, expected, h2o, tova "

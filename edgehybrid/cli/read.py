@@ -9,6 +9,7 @@ import typer
 
 from edgehybrid.cli.opening import (
     BUDGET,
+    FILE,
     ROUTER,
     keeping,
     page_range,
@@ -21,9 +22,7 @@ from edgehybrid.tasks.rendering import shown
 
 
 def read(
-    file: Annotated[
-        str, typer.Argument(help="PDF, Office, EPUB, HTML, text, ...; - reads standard input.")
-    ],
+    file: Annotated[str, typer.Argument(help=FILE)],
     pages: Annotated[str | None, typer.Option(help="Pages to read, such as 3-17.")] = None,
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,

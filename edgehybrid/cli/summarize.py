@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
 def summarize(
     file: Annotated[
-        str, typer.Argument(help="PDF, Office, EPUB, HTML, text, ..., or a folder; - reads stdin.")
+        str,
+        typer.Argument(
+            help="PDF, Office, EPUB, HTML, RTF, mail, Markdown or text, or a folder; - reads "
+            "standard input."
+        ),
     ],
     words: Annotated[int | None, typer.Option(help="Length of the summary, in words.")] = None,
     points: Annotated[int | None, typer.Option(help="Number of sentences.")] = None,
