@@ -2,8 +2,8 @@
 
 A file `sitecustomize.py` is put first on the path, which children take from their parent. The
 processes that read files and render templates start isolated (-I), so that it cannot watch them:
-of these it is shown that they have no module for sockets. Reading mail and recognising text load one:
-there sockets are refused (`tests/documents/test_ocr.py`).
+of these it is shown that they have no module for sockets. Reading mail and recognising text load
+one: there sockets are refused (`tests/documents/test_ocr.py`).
 """
 
 from __future__ import annotations

@@ -224,12 +224,12 @@ def test_a_web_page(tmp_path: Path, encoding: str) -> None:
 
 
 RTF = rb"""{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Times;}}{\*\generator No}
-{\stylesheet{\s0 Normal;}{\s1\sbasedon0 heading 1;}}{\info{\title No}}
+{\stylesheet{\s0 Normal;}{\*\cs0 heading 1 Char;}{\s1\sbasedon0 heading 1;}}{\info{\title No}}
 \pard\s1 A title\par
 \pard Smith & Jones said \ldblquote no\rdblquote  to Gr\'f6\'dfe{\*\footnote\pard A note.}
- \u8364?5.\par
+ \u8364?5 \u-10179?\u-8704?.\par
 \pard\ls1 {\listtext\'B7\tab}An item\par
-{\header No}{\pict 00ff00}{\v No}
+{\header No}{\pict\bin3 }{}}{\v No}
 \pard\outlinelevel0 The second\par
 \trowd\pard\intbl depth\cell 4 m\cell\row
 \pard{\field{\*\fldinst HYPERLINK "http://127.0.0.1:9/"}{\fldrslt A link}}.\par}"""
@@ -243,7 +243,7 @@ def test_rich_text(tmp_path: Path) -> None:
     assert blocks(pages) == [
         [
             ("heading", "A title"),
-            ("prose", "Smith & Jones said “no” to Größe €5."),
+            ("prose", "Smith & Jones said “no” to Größe €5 😀."),
             ("caption", "A note."),
             ("list", "An item"),
         ],

@@ -89,12 +89,16 @@ class _Reader:
 
     def items(self, data: bytes) -> Iterator[Item]:
         """The blocks of a whole file."""
-        for token in _TOKEN.finditer(data):
+        place = 0
+        while token := _TOKEN.search(data, place):
+            place = token.end()
             word, number, code, sign, brace, text = token.groups()
             if brace == b"{":
                 self._open()
             elif brace == b"}":
                 yield from self._close()
+            elif word == b"bin":  # so many bytes of a picture, which may hold braces
+                place += max(int(number or 0), 0)
             elif word is not None:
                 yield from self._word(word.lower(), None if number is None else int(number))
             elif code is not None:
@@ -124,7 +128,7 @@ class _Reader:
             raise DamagedDocument(f"{self._name}: a group ends that did not begin; get it again")
         ended, self._group = self._group, self._outer.pop()
         if ended.in_note and not self._group.in_note:
-            self._notes.append("".join(self._note.pieces))
+            self._notes.append(_joined(self._note.pieces))
             self._note = _Paragraph()
         if ended.in_styles and ended.in_styles != self._group.in_styles:
             self._here = _Paragraph()
@@ -153,8 +157,6 @@ class _Reader:
         elif word in _SIGNS:
             self._flush()
             self._add(_SIGNS[word])
-        elif word == b"bin":
-            raise DamagedDocument(f"{self._name}: it holds binary data, which is not read")
         else:
             yield from self._format(word, number)
 
@@ -167,8 +169,10 @@ class _Reader:
                 yield from self._end_paragraph()
         elif word == b"pard":
             group.style, group.level, group.in_table, group.in_list = 0, None, False, False
-        elif word in (b"s", b"ds", b"cs", b"ts"):
+        elif word == b"s":
             group.style = number or 0
+        elif word in (b"cs", b"ds", b"ts") and group.in_styles:
+            group.style = -1 - (number or 0)  # of characters, and not of paragraphs
         elif word == b"outlinelevel":
             group.level = number
         elif word in (b"ls", b"pnlvlblt", b"pnlvlbody"):
@@ -177,7 +181,7 @@ class _Reader:
             group.hidden = number != 0
         elif word == b"cell":
             self._flush()
-            self._cells.append("".join(self._here.pieces))
+            self._cells.append(_joined(self._here.pieces))
             self._here = _Paragraph()
         elif word == b"row":
             cells, self._cells = self._cells, []
@@ -224,8 +228,7 @@ class _Reader:
 
     def _end_paragraph(self) -> Iterator[Item]:
         self._flush()
-        text, self._here = "".join(self._here.pieces), _Paragraph()
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text, self._here = _joined(self._here.pieces), _Paragraph()
         if self._group.in_table:
             self._here.pieces = [text, " "]  # of a cell, which `\cell` ends
             return
@@ -244,3 +247,8 @@ class _Reader:
         if style.startswith("caption"):
             return "caption"
         return "list" if self._group.in_list or _BULLET.match(text) else "prose"
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces as one text; halves of a character, of which `\\u` gives one each, together."""
+    return "".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
