@@ -223,6 +223,27 @@ def test_a_web_page(tmp_path: Path, encoding: str) -> None:
     ]
 
 
+def test_tables_that_only_place_texts(tmp_path: Path) -> None:
+    path = tmp_path / "a.html"
+    path.write_text(
+        "<html><table><tr><td>Menu<td><h1>A title</h1><p>A paragraph.</p>"
+        "<table><tr><td>depth<td>4 m<tr><td>width<td>30 m</table>After it.</td></tr></table>"
+        "<table><tr><th>One<table><tr><td>in one</table>more<td>Two</table>"
+    )
+    _, pages = read(path, "html")
+    assert [one for page in blocks(pages) for one in page] == [
+        ("prose", "Menu"),
+        ("heading", "A title"),
+        ("prose", "A paragraph."),
+        ("table", "depth | 4 m"),
+        ("table", "width | 30 m"),
+        ("prose", "After it."),
+        ("table", "One"),
+        ("table", "in one"),
+        ("table", "more | Two"),
+    ]
+
+
 RTF = rb"""{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Times;}}{\*\generator No}
 {\stylesheet{\s0 Normal;}{\*\cs0 heading 1 Char;}{\s1\sbasedon0 heading 1;}}{\info{\title No}}
 \pard\s1 A title\par

@@ -25,7 +25,7 @@ from edgehybrid.documents.office.items import Break, Contents, Item, across, blo
 _HEADING = re.compile(r"^(?:heading \d|title|subtitle)$", re.I)
 _OTHER = re.compile(r"^(?:(?P<toc>toc\b|table of)|(?P<caption>caption)|(?P<code>.*\bcode\b))", re.I)
 #: Runs with these hold what is not shown, or no longer.
-_GONE = {"del", "moveFrom", "instrText", "delText", "delInstrText", "rPr", "pPr"}
+_GONE = {"del", "moveFrom", "rt", "instrText", "delText", "delInstrText", "rPr", "pPr"}
 #: What stands for a character.
 _SIGNS = {"tab": "\t", "br": " ", "cr": " ", "noBreakHyphen": "-", "ptab": "\t"}
 _NOTES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes"}

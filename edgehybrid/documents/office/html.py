@@ -39,6 +39,8 @@ _KINDS = {
 #: Marks of notes have at most so many characters: "[123]".
 MAX_MARK = 6
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset|<\?xml[^>]{0,200}encoding", re.I)
+#: What stands in tables that are there for the layout of a page.
+_IN_LAYOUT = ("table", "p", "h1", "h2", "h3", "h4", "ul", "ol", "blockquote", "article")
 #: Of MathML, the second form of the same formula.
 _TWICE = frozenset(("annotation", "annotation-xml"))
 
@@ -79,7 +81,8 @@ class _Walk:
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._kinds = ["prose"]
-        self._cells: list[str] | None = None
+        self._is_data: list[bool] = []  # of the tables around, the innermost last
+        self._rows: list[list[str]] = []
 
     def blocks(self, root: Element) -> Iterator[Item]:
         """The blocks of `root`."""
@@ -90,7 +93,7 @@ class _Walk:
             if done:
                 yield from self._end(name)
             elif name and name not in _NOT_SHOWN and name not in _TWICE and not _hidden(element):
-                yield from self._begin(name)
+                yield from self._begin(element, name)
                 self._pieces.append(element.text or "")
                 waiting.append((element, True))
                 waiting += [(one, False) for one in reversed(element)]
@@ -99,37 +102,65 @@ class _Walk:
                 self._pieces.append(element.tail or "")
         yield from self._flush()
 
-    def _begin(self, name: str) -> Iterator[Item]:
-        if name in ("td", "th"):
-            self._pieces = []
-        elif name == "br":
+    def _begin(self, element: Element, name: str) -> Iterator[Item]:
+        if name in ("table", "tr") and self._rows:
+            yield from self._end_row()
+        elif name in ("td", "th") and self._in_row:
+            self._end_cell()
+        elif name == "br" or (name in _BLOCKS and self._in_row):
             self._pieces.append(" ")
-        elif name in _BLOCKS and self._cells is None:
+        elif name in _BLOCKS or name in ("td", "th"):
             yield from self._flush()
-        elif name in _BLOCKS:
-            self._pieces.append(" ")
-        if name == "tr":
-            self._cells, self._pieces = [], []
+        if name == "table":
+            self._is_data.append(_is_data(element))
+        elif name == "tr" and self._is_data and self._is_data[-1]:
+            self._rows.append([])
         if name in _KINDS:
             self._kinds.append(_KINDS[name])
 
     def _end(self, name: str) -> Iterator[Item]:
-        if name in ("td", "th") and self._cells is not None:
-            self._cells.append("".join(self._pieces))
-            self._pieces = []
-        elif name == "tr" and self._cells is not None:
-            yield from row(self._cells)
-            self._cells, self._pieces = None, []
-        elif name in _BLOCKS and self._cells is None:
-            yield from self._flush()
-        elif name in _BLOCKS:
+        if name in ("td", "th") and self._in_row:
+            self._end_cell()
+        elif name == "tr" and self._in_row:
+            yield from self._end_row()
+            self._rows.pop()
+        elif name in _BLOCKS and self._in_row:
             self._pieces.append(" ")
+        elif name in _BLOCKS or name in ("td", "th"):
+            yield from self._flush()
+        if name == "table":
+            self._is_data.pop()
         if name in _KINDS:
             self._kinds.pop()
+
+    @property
+    def _in_row(self) -> bool:
+        """Whether the innermost table is one of data, and a row of it is open."""
+        return bool(self._rows) and self._is_data[-1]
+
+    def _end_cell(self) -> None:
+        text, self._pieces = "".join(self._pieces), []
+        if text.strip():
+            self._rows[-1].append(text)
+
+    def _end_row(self) -> Iterator[Item]:
+        """What was gathered of a row; of one that goes on after a table in it, the rest comes."""
+        self._end_cell()
+        cells, self._rows[-1] = self._rows[-1], []
+        yield from row(cells)
 
     def _flush(self) -> Iterator[Item]:
         text, self._pieces = "".join(self._pieces), []
         yield from block(text, self._kinds[-1])
+
+
+def _is_data(table: Element) -> bool:
+    """Whether a table holds data, and does not only put texts side by side."""
+    if table.get("role") in ("presentation", "none"):
+        return False
+    if table.find(".//th") is not None or table.find(".//caption") is not None:
+        return True
+    return next(table.iterdescendants(*_IN_LAYOUT), None) is None
 
 
 def _hidden(element: Element) -> bool:
