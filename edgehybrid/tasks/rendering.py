@@ -127,10 +127,8 @@ def recognised(found: Found) -> list[str]:
     if not found.recognised_pages:
         return []
     several = f"{len(found.recognised_pages)} of {counted(found.unit, found.pages)}"
-    return [
-        f"{several} were read off pictures (OCR), which makes mistakes in words: "
-        f"{named(found.recognised_pages)}"
-    ]
+    how = f"(OCR of {ocr.LETTERS} letters), which makes mistakes"
+    return [f"{several} were read off pictures {how}: {named(found.recognised_pages)}"]
 
 
 def named(numbers: Sequence[int]) -> str:

@@ -73,7 +73,7 @@ def test_the_summary_says_so_and_progress_moves(scan: Path) -> None:
     summary = summarize(scan, points=2, progress=told.append)
     assert summary.stats.recognised_pages == (1,)
     assert summary.notices == (
-        "1 of 2 pages were read off pictures (OCR), which makes mistakes in words: 1",
+        "1 of 2 pages were read off pictures (OCR of Latin, Chinese and Japanese letters), which makes mistakes: 1",
     )
     assert [now.recognising for now in told if now.recognising] == [1]
     assert told[0].recognising == 1  # before anything was read

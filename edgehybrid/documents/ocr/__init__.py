@@ -8,6 +8,10 @@ from functools import cache
 HINT = "to recognise the text of scanned pages: pip install 'edgehybrid[ocr]'"
 
 
+#: What its models know: of Greek the letters alone, of Cyrillic, Arabic, Korean and others none.
+LETTERS = "Latin, Chinese and Japanese"
+
+
 @cache
 def version() -> str | None:
     """Which version of the recogniser is installed; None if it is not."""

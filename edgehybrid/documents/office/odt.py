@@ -135,7 +135,7 @@ def _text(element: Element, known: _Known) -> tuple[list[str], list[Element]]:
             apart.append(one)
             pieces.append(_formula(one, known.archive))
         elif name == "s":
-            pieces.append(" " * min(int(attribute(one, "c") or 1), 100))
+            pieces.append(" ")  # of any number of spaces, one is kept
         elif name in ("tab", "line-break"):
             pieces.append(" ")
         elif name == "soft-page-break":
