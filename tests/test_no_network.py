@@ -2,7 +2,8 @@
 
 A file `sitecustomize.py` is put first on the path, which children take from their parent. The
 processes that read files and render templates start isolated (-I), so that it cannot watch them:
-of these it is shown that they have no module for sockets.
+of these it is shown that they have no module for sockets. Reading mail and recognising text load
+one: there sockets are refused (`tests/documents/test_ocr.py`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ COMMANDS = {
     "summarize a PDF": ["summarize", "{pdf}"],
     "summarize a text": ["summarize", "{text}"],
     "summarize Markdown": ["summarize", "{markdown}"],
+    "summarize a web page": ["summarize", "{page}"],
     "summarize standard input": ["summarize", "-"],
     "summarize with a language model": [
         *("summarize", "{text}", "--model", "{writer}", "--max-tokens", "2"),
@@ -73,11 +75,13 @@ def names(
     (folder / "documents").mkdir()
     (folder / "documents" / "b.txt").write_text(STORY)
     (folder / "large.md").write_text(STORY * 200)
+    (folder / "page.html").write_text(f"<html><p>{STORY}</p><img src='http://127.0.0.1:9/a.png'>")
     (folder / "a.pdf").write_bytes(simple([Text(72, 700, "A sentence with some plain words.")]))
     return {
         "block": folder / "block",
         "text": folder / "a.txt",
         "markdown": folder / "large.md",
+        "page": folder / "page.html",
         "pdf": folder / "a.pdf",
         "bundle": bundles["int8"],
         "checkpoint": checkpoint,
@@ -121,6 +125,8 @@ def test_no_command_asks_for_the_network(
     request: pytest.FixtureRequest, names: dict[str, Path], name: str
 ) -> None:
     known = dict(names)
+    if "{page}" in COMMANDS[name]:
+        pytest.importorskip("lxml")
     if "{writer}" in COMMANDS[name]:
         known["writer"] = request.getfixturevalue("writer")
     arguments = [part.format(**known) for part in COMMANDS[name]]
@@ -133,6 +139,9 @@ def test_isolated_processes_import_no_sockets() -> None:
     code = (
         "import sys, edgehybrid.documents.isolated.worker, edgehybrid.documents.pdf.reader\n"
         "import edgehybrid.documents.markdown, edgehybrid.documents.text\n"
+        "import edgehybrid.documents.office.rtf\n"
+        "try: from edgehybrid.documents.office import docx, epub, html, odt, pptx\n"
+        "except ModuleNotFoundError: pass  # without lxml\n"
         "import edgehybrid.runtime.rendering\n"
         "print(sorted({'socket', '_socket', 'ssl', 'http', 'urllib.request'} & set(sys.modules)))\n"
     )

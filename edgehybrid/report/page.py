@@ -31,12 +31,13 @@ def page_of(explanation: Explanation) -> Iterator[str]:
     yield cited(explanation)
     yield legend(explanation, marks)
     yield layers(explanation.layers)
-    yield strip(counts)
+    unit = document.reading.unit
+    yield strip(counts, unit)
     yield '<main id="text" lang="">\n'
     numbers = {unit: i for i, unit in enumerate(explanation.cited, start=1)}
     places = enumerate(explanation.text.units)
     for page, group in groupby(places, key=lambda place: place[1].page):
-        yield _heading(counts[page])
+        yield _heading(counts[page], unit)
         yield from blocks(group, explanation.text, marks, numbers)
         yield "</section>\n"
     yield "</main>\n<footer><p>This page is complete in itself: it loads nothing, sends nothing "
@@ -62,7 +63,7 @@ def _isolated(name: str) -> str:
     return f'<bdi lang="">{escaped(name)}</bdi>'
 
 
-def _heading(counts: Counts) -> str:
-    title = f"Page {counts.page}" if counts.page else "Before the first page"
+def _heading(counts: Counts, unit: str) -> str:
+    title = f"{unit.capitalize()} {counts.page}" if counts.page else f"Before the first {unit}"
     told = f'<p class="count" lang="en">{counts.told()}</p>\n'
     return f'<section id="page-{counts.page}">\n<h2 lang="en">{title}</h2>\n{bar(counts)}{told}'

@@ -16,6 +16,7 @@ from edgehybrid.documents.encoding import encode
 from edgehybrid.documents.language import Languages
 from edgehybrid.documents.opening import PageSource
 from edgehybrid.documents.sentences import iter_sentences
+from edgehybrid.documents.units import Unit
 from edgehybrid.documents.words import count_words
 from edgehybrid.errors import Cancelled
 from edgehybrid.memory import peak_rss_bytes
@@ -28,13 +29,19 @@ BATCH, LONGEST_BATCH = 128, 256
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reading is."""
+    """How far a reading is.
+
+    `recognising` is the page (1-based) whose text is being recognised in a picture, 0 if none is:
+    that takes seconds a page, and is ahead of what was read. `unit` is what is counted as a page.
+    """
 
     pages_read: int
     pages_total: int
     tokens: int
     seconds: float
     peak_rss_bytes: int | None
+    recognising: int = 0
+    unit: Unit = "page"
 
 
 Tell = Callable[[Progress], object]
@@ -57,6 +64,8 @@ class Reading:
     seconds: float = 0.0
     pages_without_text: list[int] = field(default_factory=list)
     unreadable_pages: list[int] = field(default_factory=list)
+    recognised_pages: list[int] = field(default_factory=list)
+    unit: Unit = "page"
     language: str | None = None
 
 
@@ -68,6 +77,17 @@ class Teller:
     ) -> None:
         self._total = len(source.pages) if isinstance(source, Document) else source.page_count
         self._reading, self._progress, self._began = reading, progress, time.monotonic()
+        reading.unit = source.unit
+        if isinstance(source, PageSource):
+            source.watch(self.recognising)
+
+    def recognising(self, number: int) -> None:
+        """The text of page `number` is being recognised.
+
+        Raises:
+            Cancelled: `progress` returned False.
+        """
+        self._tell(number)
 
     def tell(self, tokens: int) -> None:
         """So many more tokens were read.
@@ -75,16 +95,19 @@ class Teller:
         Raises:
             Cancelled: `progress` returned False.
         """
+        self._reading.tokens += tokens
+        self._tell(0)
+
+    def _tell(self, recognising: int) -> None:
         reading = self._reading
-        reading.tokens += tokens
         reading.seconds = time.monotonic() - self._began
         if self._progress is None:
             return
         now = (reading.pages, self._total, reading.tokens, reading.seconds, peak_rss_bytes())
-        if self._progress(Progress(*now)) is False:
+        if self._progress(Progress(*now, recognising, reading.unit)) is False:
             raise Cancelled(
-                f"reading was stopped after {reading.tokens:,} tokens, on page {reading.pages} "
-                f"of {self._total}"
+                f"reading was stopped after {reading.tokens:,} tokens, "
+                f"on {reading.unit} {reading.pages} of {self._total}"
             )
 
 
@@ -141,6 +164,8 @@ def counted(pages: Iterable[PageText], reading: Reading) -> Iterator[PageText]:
             reading.unreadable_pages.append(page.number)
         elif not page.blocks:
             reading.pages_without_text.append(page.number)
+        elif page.recognised:
+            reading.recognised_pages.append(page.number)
         yield page
 
 
@@ -149,4 +174,5 @@ def _from_document(document: Document, reading: Reading) -> Iterator[Sentence]:
     reading.language = document.language
     reading.pages_without_text += document.pages_without_text
     reading.unreadable_pages += document.unreadable_pages
+    reading.recognised_pages += document.recognised_pages
     yield from document.sentences

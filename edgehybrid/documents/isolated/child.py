@@ -18,7 +18,14 @@ from typing import IO
 from edgehybrid.documents.document import PageText
 from edgehybrid.documents.isolated.answers import Answers, LostError
 from edgehybrid.documents.isolated.order import Header, Order
-from edgehybrid.documents.isolated.wire import MAX_LINE, End, Message, NotAMessageError, decode
+from edgehybrid.documents.isolated.wire import (
+    MAX_LINE,
+    End,
+    Message,
+    NotAMessageError,
+    Recognising,
+    decode,
+)
 from edgehybrid.errors import DocumentError
 
 #: So many lines are taken from the child before they are asked for.
@@ -65,7 +72,7 @@ class Child:
         """End the process; a second call does nothing."""
         self._finalizer()
 
-    def messages(self) -> Iterator[Header | PageText]:
+    def messages(self) -> Iterator[Header | Recognising | PageText]:
         """Yield what the child reads; pages that it cannot give any more are not readable.
 
         Raises:

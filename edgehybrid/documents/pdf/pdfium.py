@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pypdfium2.raw as pdfium
+from numpy.typing import NDArray
 
 from edgehybrid.documents.layout import RawPage, Run
 from edgehybrid.documents.pdf.fonts import Fonts
@@ -32,6 +35,9 @@ PAGES_PER_OPENING = 256
 MAX_NESTING = 16
 #: So many objects of a page are searched for nested forms.
 MAX_OBJECTS = 5_000
+#: Pages are drawn for recognising at so many pixels a point (150 an inch), and at most so many
+#: pixels a side: 23 MB.
+PIXELS, MAX_SIDE = 150 / 72, 2_800
 
 
 class PdfiumError(Exception):
@@ -81,6 +87,20 @@ class PdfiumFile:
         finally:
             pdfium.FPDF_ClosePage(page)
 
+    def draw(self, number: int) -> tuple[NDArray[np.uint8], float]:
+        """Page `number` (1-based) as (height, width, 3) uint8, blue first, and pixels a point.
+
+        Raises:
+            PdfiumError: the page cannot be read.
+        """
+        page = pdfium.FPDF_LoadPage(self._document, number - 1)
+        if not page:
+            raise PdfiumError(int(pdfium.FPDF_GetLastError()))
+        try:
+            return _drawn(page)
+        finally:
+            pdfium.FPDF_ClosePage(page)
+
     def _open(self) -> Any:
         document = pdfium.FPDF_LoadDocument(self._path, self._password)
         if not document:
@@ -123,6 +143,20 @@ class PdfiumFile:
             )
         text = " ".join(without_marks(words)).replace(LINE_HYPHEN, "-")
         return Run(first.left, last.right, main.base, main.height, size, style, text)
+
+
+def _drawn(page: Any) -> tuple[NDArray[np.uint8], float]:
+    size = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
+    scale = min(PIXELS, MAX_SIDE / max(*size, 1.0))
+    width, height = (max(int(side * scale), 1) for side in size)
+    picture = np.full((height, width, 3), 255, np.uint8)
+    place = picture.ctypes.data_as(ctypes.c_void_p)
+    bitmap = pdfium.FPDFBitmap_CreateEx(width, height, pdfium.FPDFBitmap_BGR, place, 3 * width)
+    try:
+        pdfium.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, pdfium.FPDF_ANNOT)
+    finally:
+        pdfium.FPDFBitmap_Destroy(bitmap)
+    return picture, scale
 
 
 def _survey(page: Any) -> tuple[int, bool]:
