@@ -13,9 +13,10 @@ import edgehybrid
 from edgehybrid.bundle import Bundle
 from edgehybrid.documents.document import Sentence
 from edgehybrid.errors import RequestError
-from edgehybrid.tasks.band import fitted, in_band
+from edgehybrid.tasks.band import fitted
 from edgehybrid.tasks.centrality import central
 from edgehybrid.tasks.dangling import dangles, leads, leads_that_fit
+from edgehybrid.tasks.length import in_band
 from edgehybrid.tasks.select import select
 
 TOWN = [

@@ -14,14 +14,13 @@ from edgehybrid.documents.lexicon import Lexicon
 from edgehybrid.tasks.centrality import central
 from edgehybrid.tasks.dangling import leads
 from edgehybrid.tasks.focus import focused
+from edgehybrid.tasks.length import usual_length
 from edgehybrid.tasks.select import select
 
 if TYPE_CHECKING:
     from edgehybrid.tasks.read import ReadDocument
 
 Scores = NDArray[np.float32]
-#: Without a wish, a summary takes this part of the document, within these bounds, in words.
-SHARE, FEWEST, MOST = 0.05, 60, 220
 
 
 class Choice(NamedTuple):
@@ -61,11 +60,6 @@ def choose(
         leads=_leads(document, sentences, places), pairs=lexicon.pairs.only(places),
     )  # fmt: skip
     return Choice([(int(places[i]), round(float(scores[i]), 4)) for i in picks], notices)
-
-
-def usual_length(words: int) -> int:
-    """How long the summary of a document of so many words is, if nothing is said."""
-    return round(min(max(SHARE * words, FEWEST), MOST))
 
 
 def _scores(
