@@ -73,7 +73,7 @@ def _scores(
         scores = head.score(reading.vectors, known, quotable)
         return scores[quotable], []
     trained = ", ".join(model.bundle.languages or ())
-    return central(texts), [
+    return np.array(central(texts), dtype=np.float32), [
         f"{document.name} is in another language ({reading.language}) than {model.bundle.name} "
         f"was trained on ({trained}): sentences are chosen by their words alone"
     ]
