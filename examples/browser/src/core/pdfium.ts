@@ -1,20 +1,17 @@
 /** PDFium, compiled to WebAssembly, as the Python code of edgehybrid calls it. */
 
 import { init, type WrappedPdfiumModule } from "@embedpdf/pdfium";
+import { lines, placesOf, type Box, type Rectangle } from "./places";
 
 const NAME_BYTES = 128;
 /** Bytes of the small buffer: a box of four floats, a matrix of six, a name and its flags. */
 const SCRATCH = 4 * 8 + NAME_BYTES;
 /** How PDFium lays out the pixels that a canvas wants: BGRA, turned to RGBA. */
 const BGRA = 4, ANNOTATIONS = 1, REVERSE_BYTES = 16;
-
-/** A rectangle on a page, as parts of its width and height from the top left corner. */
-export interface Box {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
+/** Pages are shown at most so many times as tall as wide. */
+const TALLEST = 8;
+/** Places on the screen are asked for on a page of so many pixels a side. */
+const FINE = 1 << 16;
 
 export interface Picture {
   width: number;
@@ -151,18 +148,53 @@ export class Pdfium {
   /** A picture of a page (0-based), so many pixels wide. */
   draw(document: number, index: number, width: number): Picture {
     const { m } = this;
-    const page = m.FPDF_LoadPage(document, index);
-    if (!page) throw new Error(`page ${index + 1} cannot be drawn`);
-    const ratio = m.FPDF_GetPageHeightF(page) / m.FPDF_GetPageWidthF(page);
-    const height = Math.max(Math.round(width * Math.min(ratio, 8)), 1);
-    const bitmap = m.FPDFBitmap_CreateEx(width, height, BGRA, 0, 0);
-    m.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xffffffff);
-    m.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, ANNOTATIONS | REVERSE_BYTES);
-    const at = m.FPDFBitmap_GetBuffer(bitmap);
-    const pixels = new Uint8ClampedArray(this.heap.HEAPU8.slice(at, at + 4 * width * height));
-    m.FPDFBitmap_Destroy(bitmap);
-    m.FPDF_ClosePage(page);
-    return { width, height, pixels };
+    return this.onPage(document, index, (page) => {
+      const ratio = m.FPDF_GetPageHeightF(page) / m.FPDF_GetPageWidthF(page);
+      const height = Math.max(Math.round(width * Math.min(ratio, TALLEST)), 1);
+      const bitmap = m.FPDFBitmap_CreateEx(width, height, BGRA, 0, 0);
+      m.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xffffffff);
+      m.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, ANNOTATIONS | REVERSE_BYTES);
+      const at = m.FPDFBitmap_GetBuffer(bitmap);
+      const pixels = new Uint8ClampedArray(this.heap.HEAPU8.slice(at, at + 4 * width * height));
+      m.FPDFBitmap_Destroy(bitmap);
+      return { width, height, pixels };
+    });
+  }
+
+  /** Where on a page (0-based) a sentence stands: a box for each of its lines, none if not found. */
+  find(document: number, index: number, sentence: string): Box[] {
+    const { m } = this;
+    return this.onPage(document, index, (page) => {
+      const textpage = m.FPDFText_LoadPage(page);
+      const count = m.FPDFText_CountChars(textpage);
+      const boxes = this.boxes(textpage, count);
+      const characters = Array.from({ length: count }, (_, i) => m.FPDFText_GetUnicode(textpage, i));
+      m.FPDFText_ClosePage(textpage);
+      return lines(boxes, placesOf(sentence, characters)).map((line) => this.onScreen(page, line));
+    });
+  }
+
+  /** A rectangle in points as a part of the page as it is shown, which may be turned. */
+  private onScreen(page: number, [left, top, right, base]: Rectangle): Box {
+    const corners = [[left, top], [right, base]].map(([x, y]) => {
+      this.m.FPDF_PageToDevice(page, 0, 0, FINE, FINE, 0, x!, y!, this.scratch, this.scratch + 4);
+      const place = this.scratch >> 2;
+      return [this.heap.HEAP32[place]! / FINE, this.heap.HEAP32[place + 1]! / FINE] as const;
+    });
+    const [[x, y], [x2, y2]] = corners as [readonly [number, number], readonly [number, number]];
+    return {
+      left: Math.min(x, x2), top: Math.min(y, y2), right: Math.max(x, x2), bottom: Math.max(y, y2),
+    };
+  }
+
+  private onPage<T>(document: number, index: number, use: (page: number) => T): T {
+    const page = this.m.FPDF_LoadPage(document, index);
+    if (!page) throw new Error(`page ${index + 1} cannot be shown`);
+    try {
+      return use(page);
+    } finally {
+      this.m.FPDF_ClosePage(page);
+    }
   }
 }
 

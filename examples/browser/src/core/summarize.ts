@@ -3,7 +3,7 @@
 import { choose, type Point } from "./choose";
 import type { Pdfium } from "./pdfium";
 import type { Reader } from "./reader";
-import { DocumentError, type Python } from "./text";
+import { DocumentError, type Counts, type Known, type Python } from "./text";
 import type { Tokens } from "./tokens";
 
 /** Sentences a batch: some 1,000 tokens, so that progress moves. */
@@ -38,52 +38,76 @@ export interface Engine {
   reader: Reader;
 }
 
-export interface Wish {
-  words?: number;
-  password?: string | null;
-}
-
 /** Called after each batch of sentences; the reading stops if it answers false. */
 export type Tell = (progress: Progress) => unknown;
 
+/** A document that was read: its summary can be asked for again, of another length. */
+export interface ReadDocument {
+  name: string;
+  pages: number;
+  tokens: number;
+  stateBytes: number;
+  seconds: number;
+  known: Known;
+  counts: Counts;
+  /** (n, reader.width) of its n sentences. */
+  vectors: Float32Array;
+}
+
 /**
- * Read a PDF file once and return its most important sentences.
+ * Read a PDF file once.
  *
  * Throws a `DocumentError` if it cannot be read, has no text, or `tell` stopped the reading.
  */
-export async function summarize(
-  engine: Engine, name: string, data: Uint8Array, tell: Tell = () => true, wish: Wish = {},
-): Promise<Summary> {
+export async function read(
+  engine: Engine, name: string, data: Uint8Array, tell: Tell = () => true, password: string | null = null,
+): Promise<ReadDocument> {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
   engine.pdfium.use(data);
-  const reading = engine.python.open(name, data, wish.password ?? null);
+  const reading = engine.python.open(name, data, password);
   try {
     const stream = engine.reader.stream();
     const vectors: Float32Array[] = [];
-    const pageCount = reading.pageCount;
+    const pages = reading.pageCount;
     for (let batch = reading.more(BATCH); batch.length; batch = reading.more(BATCH)) {
       vectors.push(...(await stream.feed(engine.tokens.encode(batch))));
-      const progress = { pagesRead: reading.pagesRead, pageCount, tokens: stream.tokens, seconds: seconds() };
+      const progress = {
+        pagesRead: reading.pagesRead, pageCount: pages, tokens: stream.tokens, seconds: seconds(),
+      };
       if ((await tell(progress)) === false) throw stopped(progress);
     }
-    const known = reading.finish();
-    const choice = await choose(name, known, reading.counts(), joined(vectors), engine.reader, wish.words);
     return {
-      document: name,
-      ...choice,
-      pages: pageCount,
-      words: known.words,
+      name,
+      pages,
       tokens: stream.tokens,
-      language: known.language,
-      pagesWithoutText: known.pages_without_text,
-      unreadablePages: known.unreadable_pages,
       stateBytes: stream.bytes,
+      known: reading.finish(),
+      counts: reading.counts(),
+      vectors: joined(vectors),
       seconds: seconds(),
     };
   } finally {
     reading.close();
   }
+}
+
+/** The most important sentences of a document that was read, of about `words` words. */
+export async function summaryOf(engine: Engine, document: ReadDocument, words?: number): Promise<Summary> {
+  const { name, known, counts, vectors, pages, tokens, stateBytes, seconds } = document;
+  const choice = await choose(name, known, counts, vectors, engine.reader, words);
+  return {
+    document: name,
+    ...choice,
+    pages,
+    words: known.words,
+    tokens,
+    language: known.language,
+    pagesWithoutText: known.pages_without_text,
+    unreadablePages: known.unreadable_pages,
+    stateBytes,
+    seconds,
+  };
 }
 
 function stopped({ tokens, pagesRead, pageCount }: Progress): DocumentError {
