@@ -6,13 +6,14 @@ model emits one sentence vector at each end token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from edgehybrid.documents.document import Sentence
+from edgehybrid.documents.numbering import share
 from edgehybrid.errors import BundleDamaged
 
 END_TOKENS = {"prose": "<|prose|>", "list": "<|item|>", "heading": "<|heading|>"}
@@ -64,11 +65,7 @@ def place_features(sentences: Sequence[Sentence]) -> NDArray[np.float32]:
         [s.kind == "list" for s in sentences],
         1 / np.maximum(after, 1),
         seen / max(seen[-1], 1) if n else seen,
-        [_share(s.text, str.isdigit) for s in sentences],
-        [_share(s.text, str.isupper) for s in sentences],
+        [share(s.text, str.isdigit) for s in sentences],
+        [share(s.text, str.isupper) for s in sentences],
     ]
     return np.array(columns, dtype=np.float32).T.reshape(n, PLACE_SIZE)
-
-
-def _share(text: str, test: Callable[[str], bool]) -> float:
-    return sum(map(test, text)) / max(len(text), 1)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-_WORD = re.compile(r"\w+")
+from edgehybrid.documents.numbering import numbered
 
 
 class Occurrences(NamedTuple):
@@ -52,16 +50,11 @@ class Lexicon(NamedTuple):
     @classmethod
     def of(cls, texts: Sequence[str]) -> Lexicon:
         """Count the words of n sentences."""
-        numbers: dict[str, int] = {}
-        items, sizes = array("i"), []
-        for text in texts:
-            words = _WORD.findall(text.lower())
-            items.extend([numbers.setdefault(word, len(numbers)) for word in words])
-            sizes.append(len(words))
+        items, sizes, kinds = numbered(texts)
         item = np.array(items, np.int32)
         owner = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         inside = owner[1:] == owner[:-1]
-        code = (item[:-1].astype(np.int64) * max(len(numbers), 1) + item[1:])[inside]
+        code = (item[:-1].astype(np.int64) * max(kinds, 1) + item[1:])[inside]
         known, pair = np.unique(code, return_inverse=True)
         pairs = Occurrences(pair.astype(np.int32), owner[1:][inside], len(known))
-        return cls(Occurrences(item, owner, len(numbers)), pairs.distinct())
+        return cls(Occurrences(item, owner, kinds), pairs.distinct())

@@ -7,18 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-#: How far from the asked length a summary may be.
-WITHIN = 0.1
+from edgehybrid.tasks.length import WITHIN, in_band
+
 #: How many replacements are compared in full.
 TRIED = 24
 
 #: Whether a sentence may stand beside others.
 Fits = Callable[[int, list[int]], bool]
-
-
-def in_band(total: float, words: int) -> bool:
-    """Whether `total` words are within a tenth of `words`."""
-    return (1 - WITHIN) * words <= total <= (1 + WITHIN) * words
 
 
 def fitted(

@@ -11,9 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgehybrid.documents.words import count_words, stems
 
 #: Words in more than this share of sentences say nothing of what a document is about.
@@ -25,8 +22,8 @@ PLACE, FIRST = 0.5, 8.0
 LENGTH = 1.2
 
 
-def central(texts: Sequence[str]) -> NDArray[np.float32]:
-    """The log of each sentence's worth, (n,), in document order; higher is better."""
+def central(texts: Sequence[str]) -> list[float]:
+    """The log of each of n sentences' worth, in document order; higher is better."""
     bags = [Counter(stems(text)) for text in texts]
     spread = Counter(stem for bag in bags for stem in bag)
     most = max(COMMON * len(bags), 3.0)
@@ -39,10 +36,12 @@ def central(texts: Sequence[str]) -> NDArray[np.float32]:
     for vector in vectors:
         whole.update(vector)
     degrees = [sum(value * whole[stem] for stem, value in vector.items()) for vector in vectors]
-    place = PLACE / (1 + np.arange(len(texts)) / FIRST)
-    sizes = np.array([max(count_words(text), 1) for text in texts])
-    worth = np.log(np.array(degrees) + 1e-3) + LENGTH * np.log(sizes) + place
-    return np.asarray(worth, dtype=np.float32)
+    return [
+        math.log(degree + 1e-3)
+        + LENGTH * math.log(max(count_words(text), 1))
+        + PLACE / (1 + index / FIRST)
+        for index, (text, degree) in enumerate(zip(texts, degrees, strict=True))
+    ]
 
 
 def _unit(vector: dict[str, float]) -> dict[str, float]:

@@ -14,14 +14,13 @@ from edgehybrid.documents.lexicon import Lexicon
 from edgehybrid.tasks.centrality import central
 from edgehybrid.tasks.dangling import leads
 from edgehybrid.tasks.focus import focused
+from edgehybrid.tasks.length import usual_length
 from edgehybrid.tasks.select import select
 
 if TYPE_CHECKING:
     from edgehybrid.tasks.read import ReadDocument
 
 Scores = NDArray[np.float32]
-#: Without a wish, a summary takes this part of the document, within these bounds, in words.
-SHARE, FEWEST, MOST = 0.05, 60, 220
 
 
 class Choice(NamedTuple):
@@ -63,11 +62,6 @@ def choose(
     return Choice([(int(places[i]), round(float(scores[i]), 4)) for i in picks], notices)
 
 
-def usual_length(words: int) -> int:
-    """How long the summary of a document of so many words is, if nothing is said."""
-    return round(min(max(SHARE * words, FEWEST), MOST))
-
-
 def _scores(
     document: ReadDocument, lexicon: Lexicon, quotable: NDArray[np.bool_], texts: Sequence[str]
 ) -> tuple[Scores, list[str]]:
@@ -79,7 +73,7 @@ def _scores(
         scores = head.score(reading.vectors, known, quotable)
         return scores[quotable], []
     trained = ", ".join(model.bundle.languages or ())
-    return central(texts), [
+    return np.array(central(texts), dtype=np.float32), [
         f"{document.name} is in another language ({reading.language}) than {model.bundle.name} "
         f"was trained on ({trained}): sentences are chosen by their words alone"
     ]

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from edgehybrid.documents.document import Sentence
-from edgehybrid.tasks.band import WITHIN
+from edgehybrid.tasks.length import WITHIN
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Sentences that are taken along at most, so that the first one stands alone.
 LONGEST_LEAD = 2

@@ -11,8 +11,9 @@ from edgehybrid.documents.document import Document
 from edgehybrid.documents.units import Unit
 from edgehybrid.errors import RequestError
 from edgehybrid.memory import peak_rss_bytes
-from edgehybrid.tasks.choose import choose, usual_length
+from edgehybrid.tasks.choose import choose
 from edgehybrid.tasks.keeping import Keep
+from edgehybrid.tasks.length import usual_length
 from edgehybrid.tasks.read import ReadDocument, read
 from edgehybrid.tasks.reading import Progress, Tell
 from edgehybrid.tasks.rendering import recognised

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pypdfium2.raw as pdfium
 from numpy.typing import NDArray
 
-from edgehybrid.documents.layout import RawPage, Run
+from edgehybrid.documents.layout import RawPage
+from edgehybrid.documents.layout.drawn import drawn
 from edgehybrid.documents.pdf.fonts import Fonts
-from edgehybrid.documents.pdf.words import (
-    LEFT,
-    LINE_HYPHEN,
-    RIGHT,
-    Word,
-    adjoin,
-    main_direction,
-    main_word,
-    rotated,
-    upright,
-    without_marks,
-    words_of,
-)
+from edgehybrid.documents.pdf.words import words_of
 
 #: A page with more characters than this is not read: no printed page has as many.
 MAX_CHARACTERS = 1_000_000
@@ -118,31 +107,11 @@ class PdfiumFile:
             if pdfium.FPDFText_CountChars(textpage) > MAX_CHARACTERS:
                 return RawPage(number, fault=f"it has over {MAX_CHARACTERS:,} characters")
             words = list(words_of(textpage))
-            main = main_direction(words)
-            upside_down = main == RIGHT and pdfium.FPDFPage_GetRotation(page) == 2
-            turned = upright(words, main, LEFT if upside_down else main)
-            runs = tuple(self._runs(textpage, turned))
-            return RawPage(number, runs, rotated(words, main), images)
+            font = partial(self._fonts.at, textpage)
+            upside_down = pdfium.FPDFPage_GetRotation(page) == 2
+            return drawn(number, words, upside_down=upside_down, images=images, font=font)
         finally:
             pdfium.FPDFText_ClosePage(textpage)
-
-    def _runs(self, textpage: Any, words: list[Word]) -> Iterator[Run]:
-        start = 0
-        for end in range(1, len(words) + 1):
-            if end == len(words) or not adjoin(words[end - 1], words[end]):
-                yield self._run(textpage, words[start:end])
-                start = end
-
-    def _run(self, textpage: Any, words: list[Word]) -> Run:
-        first, last = words[0], words[-1]
-        main = main_word(words)
-        size, style = self._fonts.at(textpage, main.last)
-        if len(words) > 1:  # a style is the run's only if its two ends have it
-            style &= (
-                self._fonts.at(textpage, first.last)[1] & self._fonts.at(textpage, last.last)[1]
-            )
-        text = " ".join(without_marks(words)).replace(LINE_HYPHEN, "-")
-        return Run(first.left, last.right, main.base, main.height, size, style, text)
 
 
 def _drawn(page: Any) -> tuple[NDArray[np.uint8], float]:

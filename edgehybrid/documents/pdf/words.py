@@ -1,4 +1,4 @@
-"""The words of a page, with their boxes, as PDFium gives them; turned until they are upright.
+"""The words of a page as PDFium gives them.
 
 One call costs about 0.4 us, so boxes are asked for at the first and last character only.
 """
@@ -6,75 +6,13 @@ One call costs about 0.4 us, so boxes are asked for at the first and last charac
 from __future__ import annotations
 
 import ctypes
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pypdfium2.raw as pdfium
 
-#: Raised characters of a note mark are lower than this share of the text's height.
-RAISED = 0.8
-#: A gap wider than this many font heights ends a run.
-MAX_GAP = 0.9
-
-#: PDFium writes U+FFFE for a hyphen at the end of a line and leaves out the line break.
-LINE_HYPHEN = "\ufffe"
-_WORD = re.compile("[^\\s\ufffe]+\ufffe?|\ufffe")
-#: Small raised figures after a word or before a note; after figures they are an exponent.
-_MARK_AFTER = re.compile(r"(?:(?<=[^\W\d]{3})|(?<=[^\W\d][.,;:)\]”’]))[\d,–*†‡§]+$")
-_MARK_BEFORE = re.compile(r"^[\d*†‡§]+(?=[^\W\d])")
-_MARK = re.compile(r"^[\d,–*†‡§]+$")
-#: The direction of text in degrees, counterclockwise.
-RIGHT, UP, LEFT, DOWN = 0, 90, 180, 270
-
-
-class Word(NamedTuple):
-    """A word and its box in points; `last` is the index of a character of its main font."""
-
-    left: float
-    base: float
-    right: float
-    height: float
-    direction: int
-    last: int
-    text: str
-
-
-def _text(textpage: Any, count: int) -> str:
-    buffer = (ctypes.c_ushort * (count + 1))()
-    written = max(int(pdfium.FPDFText_GetText(textpage, 0, count, buffer)), 1)
-    return bytes(memoryview(buffer)[: written - 1]).decode("utf-16-le", "replace")
-
-
-def _utf16_positions(text: str) -> Sequence[int]:
-    """Where each character, and the end, stands in UTF-16, in which PDFium counts."""
-    if text.isascii() or max(text) <= "\uffff":
-        return range(len(text) + 1)
-    return [0, *accumulate(1 + (character > "\uffff") for character in text)]
-
-
-def words_of(textpage: Any) -> Iterator[Word]:
-    """The words of an open text page, in the order in which they are drawn."""
-    count = int(pdfium.FPDFText_CountChars(textpage))
-    if count <= 0:
-        return
-    text = _text(textpage, count)
-    units = _utf16_positions(text)
-    index_of = pdfium.FPDFText_GetCharIndexFromTextIndex
-    direction = RIGHT
-    for match in _WORD.finditer(text):
-        first, word = match.start(), match[0]
-        last = first + max(len(word.rstrip(LINE_HYPHEN)), 1) - 1
-        first, last = units[first], units[last]
-        if units[-1] != count:  # PDFium left characters out, so the numbering differs
-            first = max(index_of(textpage, first), 0)
-            last = max(index_of(textpage, last), first)
-        found = _word(textpage, first, last, word, direction)
-        direction = found.direction
-        yield found
-
+from edgehybrid.documents.layout.drawn import Word
+from edgehybrid.documents.layout.drawn import words_of as words_between
 
 #: One rectangle for all calls: left, top, right, bottom, as FS_RECTF has them.
 _BOX = pdfium.FS_RECTF()
@@ -82,98 +20,23 @@ _BOX_POINTER = ctypes.byref(_BOX)
 _BOX_VALUES = (ctypes.c_float * 4).from_buffer(_BOX)
 
 
-def _word(textpage: Any, first: int, last: int, text: str, direction: int) -> Word:
-    """The word between two characters; a single one has the direction of the word before it."""
-    pdfium.FPDFText_GetLooseCharBox(textpage, first, _BOX_POINTER)
-    left, top, right, base = _BOX_VALUES
-    if first == last:
-        return Word(left, base, right, top - base, direction, last, text)
-    pdfium.FPDFText_GetLooseCharBox(textpage, last, _BOX_POINTER)
-    left2, top2, right2, base2 = _BOX_VALUES
-    direction = RIGHT
-    if top == top2 and base == base2 and left2 > left:  # by far the most frequent case
-        return Word(left, base, right2, top - base, direction, last, text)
-    along = base2 + top2 - base - top
-    if abs(along) > abs(left2 + right2 - left - right):
-        direction = UP if along > 0 else DOWN
-        base, height = min(base, base2), max(top, top2) - min(base, base2)
-        return Word(min(left, left2), base, max(right, right2), height, direction, last, text)
-    left, right = min(left, left2), max(right, right2)
-    if top2 - base2 < top - base:  # the word stands where its larger end stands
-        if top2 - base2 < RAISED * (top - base) and base2 > base:
-            text = _MARK_AFTER.sub("", text)
-        return Word(left, base, right, top - base, direction, first, text)
-    if top - base < RAISED * (top2 - base2) and base > base2:
-        text = _MARK_BEFORE.sub("", text)
-    return Word(left, base2, right, top2 - base2, direction, last, text)
+def words_of(textpage: Any) -> Iterator[Word]:
+    """The words of an open text page, in the order in which they are drawn."""
+    count = int(pdfium.FPDFText_CountChars(textpage))
+    if count <= 0:
+        return
+
+    def index_of(place: int) -> int:
+        return int(pdfium.FPDFText_GetCharIndexFromTextIndex(textpage, place))
+
+    def box(index: int) -> Iterable[float]:
+        pdfium.FPDFText_GetLooseCharBox(textpage, index, _BOX_POINTER)
+        return _BOX_VALUES
+
+    yield from words_between(_text(textpage, count), count, index_of, box)
 
 
-def main_direction(words: list[Word]) -> int:
-    """The direction in degrees of most of the text."""
-    votes: Counter[int] = Counter()
-    for word in words:
-        if len(word.text) > 1:
-            votes[word.direction] += len(word.text)
-    return votes.most_common(1)[0][0] if votes else RIGHT
-
-
-def upright(words: list[Word], main: int, turn: int) -> list[Word]:
-    """The words of direction `main`, turned back by `turn` degrees."""
-    kept = [word for word in words if word.direction == main]
-    return kept if turn == RIGHT else [_turned(word, turn) for word in kept]
-
-
-def _turned(word: Word, turn: int) -> Word:
-    left, base, right, height, *_ = word
-    top = base + height
-    if turn == UP:
-        left, base, right, top = base, -right, top, -left
-    elif turn == DOWN:
-        left, base, right, top = -top, left, -base, right
-    else:
-        left, base, right, top = -right, -top, -left, -base
-    return word._replace(left=left, base=base, right=right, height=top - base)
-
-
-def rotated(words: list[Word], main: int) -> str:
-    """The text that does not run in the direction `main`."""
-    return " ".join(word.text for word in words if word.direction != main)
-
-
-def main_word(words: list[Word]) -> Word:
-    """A word of the height that most characters have; bullets and small capitals differ."""
-    first = words[0]
-    if all(word.height == first.height for word in words):
-        return first
-    characters: Counter[float] = Counter()
-    for word in words:
-        characters[round(word.height)] += len(word.text)
-    usual = characters.most_common(1)[0][0]
-    return next(word for word in words if round(word.height) == usual)
-
-
-def without_marks(words: list[Word]) -> Iterator[str]:
-    """The texts of `words`, less the marks of notes that stand alone after a word."""
-    before = None
-    for word in words:
-        if before is None or not _is_mark(before, word):
-            yield word.text
-        before = word
-
-
-def _is_mark(before: Word, word: Word) -> bool:
-    raised = word.height < RAISED * before.height and word.base > before.base + 0.1 * before.height
-    return raised and before.text[-1:].isalpha() and bool(_MARK.match(word.text))
-
-
-def adjoin(word: Word, following: Word) -> bool:
-    """Whether `following` continues the run that ends with `word`."""
-    gap = following.left - word.right
-    height, height2 = word.height, following.height
-    lower = height if height < height2 else height2
-    if not -0.5 * lower < gap < MAX_GAP * (height + height2) / 2 or word.text[-1:] == LINE_HYPHEN:
-        return False
-    if word.base == following.base:
-        return True
-    top = min(word.base + height, following.base + height2)
-    return top - max(word.base, following.base) > 0.5 * lower
+def _text(textpage: Any, count: int) -> str:
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = max(int(pdfium.FPDFText_GetText(textpage, 0, count, buffer)), 1)
+    return bytes(memoryview(buffer)[: written - 1]).decode("utf-16-le", "replace")
