@@ -115,7 +115,7 @@ def load_kernels(backend: BackendName = "auto") -> Kernels:
     except KernelError as error:
         if backend == "numba":
             raise
-        _log.warning("%s; using the NumPy kernels, which are several times slower", error)
+        _log.warning("%s; using the NumPy kernels, which are slower", error)
         return _numpy_kernels()
 
 
