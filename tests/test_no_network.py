@@ -58,6 +58,7 @@ COMMANDS = {
     "chat": ["chat", "{writer}", "--max-tokens", "2"],
     "inspect": ["inspect", "{bundle}"],
     "bench": ["bench", "--contexts", "64", "--runs", "1"],
+    "bench memory": ["bench", "--memory", "--contexts", "64"],
     "export": ["export", "{checkpoint}", "{made}", "--weights", "int8"],
 }
 
