@@ -59,6 +59,7 @@ COMMANDS = {
     "inspect": ["inspect", "{bundle}"],
     "bench": ["bench", "--contexts", "64", "--runs", "1"],
     "bench memory": ["bench", "--memory", "--contexts", "64"],
+    "doctor": ["doctor"],
     "export": ["export", "{checkpoint}", "{made}", "--weights", "int8"],
 }
 
