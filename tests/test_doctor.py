@@ -171,10 +171,15 @@ def test_a_broken_dependency_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_reading_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    import edgehybrid
+
+    def fail(**_: Any) -> None:
+        raise ImportError("DLL load failed\nwhile importing")
+
+    monkeypatch.setattr(edgehybrid, "load", fail)
     told = reading.try_reading({"numba": None})
     assert told["reads"] is False
-    assert "onnxruntime" in told["error"]
+    assert told["error"] == "ImportError: DLL load failed while importing"
 
 
 def test_folders_that_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

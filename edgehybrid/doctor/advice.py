@@ -38,7 +38,7 @@ def _numba(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield (
             "Reading is slower than on newer processors, writing more so.",
             f"{computing['why'].capitalize()}, so that graphs do the products.",
-            "There is nothing to do; if it is a virtual machine, see whether it hides what its host can do.",
+            "There is nothing to do; but a virtual machine may hide what its host can do.",
         )
     if not computing["numba"]["writable"]:
         yield (
