@@ -60,6 +60,8 @@ COMMANDS = {
     "chat": ["chat", "{writer}", "--max-tokens", "2"],
     "inspect": ["inspect", "{bundle}"],
     "bench": ["bench", "--contexts", "64", "--runs", "1"],
+    "bench memory": ["bench", "--memory", "--contexts", "64"],
+    "doctor": ["doctor"],
     "export": ["export", "{checkpoint}", "{made}", "--weights", "int8"],
 }
 

@@ -1,10 +1,15 @@
-"""Streaming attention in NumPy, for machines without Numba: the same slots, token by token."""
+"""Streaming attention in NumPy, for machines without Numba: the same tokens in the same slots.
+
+Blocks of tokens are answered at once where scores come with the tokens, see ``blocks``; one by one
+where the cache has a policy that has to see what was there when a token left.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edgehybrid_kernels.attention import check, heap, no_scores
+from edgehybrid_kernels.attention.blocks import Block, attend_block, block_length
 from edgehybrid_kernels.attention.cache import RoutedCache
 from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
@@ -24,7 +29,10 @@ def attention(
     scale: float,
     softcap: float | None = None,
 ) -> None:
-    """See :class:`edgehybrid_kernels.attention.Attention`; bit-identical however cut."""
+    """See :class:`edgehybrid_kernels.attention.Attention`.
+
+    However a sequence is cut, the cache is the same to the bit, and outputs are to rounding.
+    """
     sizes = check(q, k, v, score, cache, out, softcap)
     tokens, query_heads, kv_heads, head_dim, value_dim = sizes
     kept = cache.slots_for(tokens)
@@ -33,11 +41,25 @@ def attention(
     scaled = queries * np.float32(scale)
     keys = k.reshape(tokens, kv_heads, head_dim)
     values = v.reshape(tokens, kv_heads, value_dim)
-    for token in range(tokens):
-        _make_room(kept, scale, queries.shape[2])
-        routing.observe(kept, keys[token], queries[token])
-        _store(kept, keys[token], values[token], scores[token])
-        out[token] = _attend(kept, scaled[token], softcap).reshape(-1)
+    step = block_length(kept, query_heads) if kept.policy == "learned" else 1
+    by_head = [_by_head(array) for array in (scaled, keys, values, scores)] if step > 1 else []
+    for start in range(0, tokens, step):
+        part = slice(start, min(start + step, tokens))
+        if part.stop - start > 1:
+            mixed = attend_block(kept, Block(*(array[:, part] for array in by_head)), softcap)
+            if mixed is not None:
+                out[part] = mixed.reshape(len(mixed), -1)
+                continue
+        for token in range(part.start, part.stop):
+            _make_room(kept, scale, queries.shape[2])
+            routing.observe(kept, keys[token], queries[token])
+            _store(kept, keys[token], values[token], scores[token])
+            out[token] = _attend(kept, scaled[token], softcap).reshape(-1)
+
+
+def _by_head(array: Floats) -> Floats:
+    """(T, Hk, ...) to (Hk, T, ...), contiguous: how BLAS sums may depend on how rows lie."""
+    return np.ascontiguousarray(np.moveaxis(array, 0, 1))
 
 
 def _ring_slot(cache: RoutedCache, now: int) -> int:
