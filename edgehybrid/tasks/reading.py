@@ -28,13 +28,14 @@ BATCH, LONGEST_BATCH = 128, 256
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reading is."""
+    """How far a reading is; `state_bytes` is what its stream takes, 0 where there is none."""
 
     pages_read: int
     pages_total: int
     tokens: int
     seconds: float
     peak_rss_bytes: int | None
+    state_bytes: int = 0
 
 
 Tell = Callable[[Progress], object]
@@ -69,8 +70,8 @@ class Teller:
         self._total = len(source.pages) if isinstance(source, Document) else source.page_count
         self._reading, self._progress, self._began = reading, progress, time.monotonic()
 
-    def tell(self, tokens: int) -> None:
-        """So many more tokens were read.
+    def tell(self, tokens: int, state_bytes: int) -> None:
+        """So many more tokens were read; the stream now takes so many bytes.
 
         Raises:
             Cancelled: `progress` returned False.
@@ -80,8 +81,8 @@ class Teller:
         reading.seconds = time.monotonic() - self._began
         if self._progress is None:
             return
-        now = (reading.pages, self._total, reading.tokens, reading.seconds, peak_rss_bytes())
-        if self._progress(Progress(*now)) is False:
+        pages, memory = (reading.pages, self._total), (peak_rss_bytes(), state_bytes)
+        if self._progress(Progress(*pages, reading.tokens, reading.seconds, *memory)) is False:
             raise Cancelled(
                 f"reading was stopped after {reading.tokens:,} tokens, on page {reading.pages} "
                 f"of {self._total}"
@@ -111,7 +112,7 @@ def read_sentences(
             ids, _ = encode(tokenizer, batch)
             feeder.feed(ids, batch[-1].page)
             reading.sentences += batch
-            teller.tell(len(ids))
+            teller.tell(len(ids), feeder.stream.nbytes)
     finally:
         if not feeder.stream.is_broken:
             reading.vectors, reading.resumed = feeder.finish(), feeder.resumed

@@ -108,7 +108,7 @@ def read_pages(
             ids = [] if begun else prompt.before(source.name)
             ids, begun = ids + prompt.page(number, text), True
             feeder.feed(np.array(ids, np.int32), number)
-            teller.tell(len(ids))
+            teller.tell(len(ids), feeder.stream.nbytes)
     finally:
         if not feeder.stream.is_broken:
             feeder.finish()

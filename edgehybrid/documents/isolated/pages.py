@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from edgehybrid.documents.document import PageText
-from edgehybrid.documents.isolated.child import Child, can_start
+from edgehybrid.documents.isolated.child import Child
 from edgehybrid.documents.isolated.order import Header, Order
 from edgehybrid.documents.isolated.readers import read_order
+from edgehybrid.frozen import can_start
 
 
 class Pages(Iterator[PageText]):
