@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QIntValidator, QPalette, QTextCursor
 from PySide6.QtPdf import QPdfDocument
 from PySide6.QtPdfWidgets import QPdfView
@@ -29,6 +29,8 @@ ZOOM, LEAST_ZOOM, MOST_ZOOM = 1.25, 0.25, 4.0
 
 class PageView(QWidget):
     """One document at a time. PDF pages are drawn in threads of Qt."""
+
+    opened = Signal(int)  # with so many pages; 0 of what has none to show
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,6 +172,7 @@ class PageView(QWidget):
         self.stack.setCurrentWidget(self.pdf)
         self._moved(self.page - 1)
         self.go_to(self._wanted)
+        self.opened.emit(count)
 
     def _open_text(self, path: Path) -> None:
         self.bar.setVisible(False)
@@ -182,6 +185,7 @@ class PageView(QWidget):
             self._say(f"This file cannot be opened: {error.strerror}")
             return
         self.stack.setCurrentWidget(self.text)
+        self.opened.emit(0)
 
     def _say(self, what: str) -> None:
         self.bar.setVisible(False)
