@@ -88,7 +88,7 @@ def _app(file: Path, folder: Path) -> Heartbeat:
     beats.part = "afterwards"
     QTest.qWait(1000)
     for point in job.summary.points[-3:]:
-        window.pages.go_to(point.page)
+        window.pages.go_to(point.page, point.text)
         QTest.qWait(300)
     window.queue.ask(job, "What is this about?")
     until(lambda: job.waiting_for is None)

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from edgehybrid_desktop import texts
-from edgehybrid_desktop.document_html import html
+from edgehybrid_desktop.document_html import cited, html
 from edgehybrid_desktop.jobs import Job
 from edgehybrid_desktop.settings import LENGTHS, RANGES, Settings
 from edgehybrid_desktop.style import GAP, colors, scaled
@@ -187,5 +187,9 @@ class DocumentView(QWidget):
             self.asked.emit(question)
 
     def _follow(self, link: QUrl) -> None:
-        if link.scheme() == "page" and link.path().isdecimal():
-            self.cited.emit(int(link.path()), "")
+        """A link is `page:5`, or `page:5#0` with the number of what is quoted from there."""
+        if link.scheme() == "page" and link.path().isdecimal() and self._job is not None:
+            number, quoted = link.fragment(), ""
+            if number.isdecimal():
+                quoted = cited(self._job)[int(number)].text
+            self.cited.emit(int(link.path()), quoted)

@@ -54,6 +54,9 @@ class Job:
     """One document of the queue.
 
     Attributes:
+        kind: the name of the error's class, if it has failed; see `edgehybrid.errors`.
+        password: for an encrypted PDF; it is kept nowhere else.
+        damaged: whether damaged files are read.
         writing: what a language model has written up to now, while it writes.
         held: whether the reading process still has the document in memory.
     """
@@ -63,6 +66,9 @@ class Job:
     state: State = State.WAITING
     progress: Progress | None = None
     error: str = ""
+    kind: str = ""
+    password: str | None = None
+    damaged: bool = False
     summary: Summary | None = None
     exchanges: list[Exchange] = field(default_factory=list)
     writing: str = ""
@@ -126,12 +132,13 @@ class Queue(QObject):
         self.removed.emit(job)
         self._next()
 
-    def retry(self, job: Job) -> None:
+    def retry(self, job: Job, *, password: str | None = None, damaged: bool = False) -> None:
         """Read it (again), when its turn comes."""
         if not job.is_open:
+            job.password, job.damaged = password or job.password, damaged or job.damaged
             self._last += 1  # a new number: what is still told of the old one is not meant
             job.number = self._last
-            job.progress, job.error, job.held = None, "", False
+            job.progress, job.error, job.kind, job.held = None, "", "", False
             self._change(job, State.WAITING)
             self._next()
 
@@ -164,6 +171,8 @@ class Queue(QObject):
                     settings.model or None,
                     settings.keep,
                     settings.wish(),
+                    job.password,
+                    job.damaged,
                 )
             )
             self._change(job, State.READING)
@@ -202,8 +211,8 @@ class Queue(QObject):
             if (exchange := job.waiting_for) is not None:
                 exchange.failure = failed.error
         elif failed.what == Read.__name__:
-            job.state = State.CANCELLED if failed.cancelled else State.FAILED
-            job.error = failed.error
+            job.state = State.CANCELLED if failed.kind == "Cancelled" else State.FAILED
+            job.error, job.kind = failed.error, failed.kind
         else:
             job.error = failed.error  # of another summary: the one that is there stays
 

@@ -31,13 +31,18 @@ class Warm:
 
 @dataclass(frozen=True)
 class Read:
-    """To the process: read a document, tell its progress, and summarise it."""
+    """To the process: read a document, tell its progress, and summarise it.
+
+    `damaged` allows damaged files, of which text may be missing.
+    """
 
     job: int
     path: str
     model: str | None
     keep: bool
     wish: Wish
+    password: str | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,12 +150,16 @@ class Answer:
 
 @dataclass(frozen=True)
 class Failed:
-    """From the process: `what`, the name of the order's class, could not be done, and why."""
+    """From the process: an order could not be carried out.
+
+    `what` is the name of the order's class, `error` a line that says why, and `kind` the name of
+    the error's class (see `edgehybrid.errors`).
+    """
 
     job: int
     what: str
     error: str
-    cancelled: bool = False
+    kind: str
 
 
 Message = (

@@ -121,20 +121,21 @@ class Session:
 
     def do(self, order: Message) -> None:
         """Carry out an order; whatever goes wrong is told in one line."""
-        from edgehybrid.errors import Cancelled, EdgehybridError
+        from edgehybrid.errors import EdgehybridError
 
-        job, what = getattr(order, "job", 0), type(order).__name__
         try:
             self._do(order)
-        except Cancelled as cancelled:
-            self._tell(Failed(job, what, str(cancelled), cancelled=True))
         except EdgehybridError as error:
-            self._tell(Failed(job, what, str(error)))
-        except MemoryError:
-            self._tell(Failed(job, what, "there is not enough memory for this"))
+            self._fail(order, error, str(error))
+        except MemoryError as error:
+            self._fail(order, error, "there is not enough memory for this")
         except Exception as error:  # a bug, which must not leave the window waiting for ever
             reason = f"{type(error).__name__}: {error}".replace("\n", " ")
-            self._tell(Failed(job, what, f"{reason}; please report this as a bug of edgehybrid"))
+            self._fail(order, error, f"{reason}; please report this as a bug of edgehybrid")
+
+    def _fail(self, order: Message, error: BaseException, why: str) -> None:
+        job, what = getattr(order, "job", 0), type(order).__name__
+        self._tell(Failed(job, what, why, type(error).__name__))
 
     def _do(self, order: Message) -> None:
         if isinstance(order, Warm):
@@ -168,7 +169,14 @@ class Session:
             self._tell(Progress(job, *pages, now.seconds, *memory))
             return job not in self._stopped
 
-        document = edgehybrid.read(order.path, model=model, keep=order.keep, progress=progress)
+        document = edgehybrid.read(
+            order.path,
+            password=order.password,
+            damaged=order.damaged,
+            model=model,
+            keep=order.keep,
+            progress=progress,
+        )
         self._documents[job] = document
         self._tell(self._summary(Summarize(job, order.wish), document))
         if job in self._stopped:  # it was removed meanwhile

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from edgehybrid_desktop import texts
 from edgehybrid_desktop.jobs import Job, State
@@ -17,13 +17,17 @@ class StateView(QWidget):
     """The name, a line on how it stands, the progress, and what can be done."""
 
     cancelled = Signal()
-    retried = Signal()
+    retried = Signal(str, bool)  # with this password, if any; and also if it is damaged
 
     def __init__(self) -> None:
         super().__init__()
         self.name, self.line, self.memory = ElidedLabel(), label(wrap=True), label("muted")
         self.bar = QProgressBar()
         self.cancel, self.again = QPushButton("&Cancel"), primary(QPushButton("&Try again"))
+        self.damaged, self.password = QPushButton("&Read what is left of it"), QLineEdit()
+        self.password.setEchoMode(QLineEdit.EchoMode.Password)
+        self.password.setPlaceholderText("Password of the document")
+        self.password.setAccessibleName("Password of the document")
         scaled(self.name, 1.5, bold=True)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
@@ -34,7 +38,9 @@ class StateView(QWidget):
         )
         self.line.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.cancel.clicked.connect(self.cancelled)
-        self.again.clicked.connect(self.retried)
+        self.again.clicked.connect(lambda: self._retry(damaged=False))
+        self.password.returnPressed.connect(lambda: self._retry(damaged=False))
+        self.damaged.clicked.connect(lambda: self._retry(damaged=True))
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -42,10 +48,10 @@ class StateView(QWidget):
         column.setMaximumWidth(WIDTH)
         box = QVBoxLayout(column)
         box.setSpacing(GAP + 4)
-        for widget in (self.name, self.bar, self.line, self.memory):
+        for widget in (self.name, self.bar, self.line, self.memory, self.password):
             box.addWidget(widget)
-        buttons.addWidget(self.again)
-        buttons.addWidget(self.cancel)
+        for button in (self.again, self.damaged, self.cancel):
+            buttons.addWidget(button)
         buttons.addStretch()
         box.addSpacing(GAP)
         box.addLayout(buttons)
@@ -74,6 +80,15 @@ class StateView(QWidget):
         self.cancel.setVisible(job.is_open)
         self.cancel.setEnabled(job.state is not State.STOPPING)
         self.again.setVisible(not job.is_open)
+        self.damaged.setVisible(job.kind == "DamagedDocument" and not job.damaged)
+        self.password.setVisible(job.kind == "PasswordNeeded")
+        if job.kind == "PasswordNeeded":
+            self.password.setFocus()
+
+    def _retry(self, *, damaged: bool) -> None:
+        password = self.password.text()
+        self.password.clear()
+        self.retried.emit(password, damaged)
 
     def _colour(self, role: str) -> None:
         if self.line.property("role") != role:

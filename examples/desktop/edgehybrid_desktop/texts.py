@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from edgehybrid_desktop.jobs import Job, State
 from edgehybrid_desktop.messages import Progress, Summary
 
@@ -77,8 +79,8 @@ def row(job: Job) -> str:
 
 
 def error(job: Job) -> str:
-    """Why it has failed, without the name of the file, which stands above."""
-    why = job.error.removeprefix(f"{job.path.name}: ")
+    """Why it has failed, without the file's name, which stands above, and options of commands."""
+    why = re.sub(r" with --[a-z]+", "", job.error.removeprefix(f"{job.path.name}: "))
     return why[:1].upper() + why[1:]
 
 

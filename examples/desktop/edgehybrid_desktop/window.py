@@ -79,7 +79,7 @@ class Window(QMainWindow):
         self.splitter.setHandleWidth(1)
         self.side.setMinimumWidth(200)
         self.middle.setMinimumWidth(440)
-        self.pages.setMinimumWidth(260)
+        self.pages.setMinimumWidth(290)
         self.setCentralWidget(self.splitter)
 
     def _side(self) -> QWidget:
@@ -117,7 +117,7 @@ class Window(QMainWindow):
         self.empty.opened.connect(self.choose_files)
         self.preferences.clicked.connect(self.change_settings)
         self.state.cancelled.connect(lambda: self.job and queue.cancel(self.job))
-        self.state.retried.connect(lambda: self.job and queue.retry(self.job))
+        self.state.retried.connect(self._try_again)
         view.cited.connect(self.pages.go_to)
         view.asked.connect(lambda question: self.job and queue.ask(self.job, question))
         view.wished.connect(self._wish_again)
@@ -188,7 +188,7 @@ class Window(QMainWindow):
 
     def _open_pages(self) -> None:
         if self.job is not None and self.job.summary is not None and not self.job.is_open:
-            self.pages.open(self.job.path)
+            self.pages.open(self.job.path, self.job.password)
 
     def copy_summary(self) -> None:
         """Put the summary on the clipboard, with its pages."""
@@ -225,6 +225,10 @@ class Window(QMainWindow):
         """Show the settings."""
         if SettingsDialog(self.settings, self).exec():
             self.settings.save(self._store)
+
+    def _try_again(self, password: str, damaged: bool) -> None:
+        if self.job is not None:
+            self.queue.retry(self.job, password=password or None, damaged=damaged)
 
     def _wish_again(self) -> None:
         self.settings.save(self._store)
