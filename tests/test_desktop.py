@@ -1,5 +1,7 @@
 """The desktop app, as it is used: dropped files, a real reading process, keys and clicks."""
 
+# ruff: noqa: E402  (whether Qt is there is asked before anything of it is imported)
+
 from __future__ import annotations
 
 import os
@@ -17,6 +19,11 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 REASON = "PySide6 with QtPdf is not installed: edgehybrid[desktop]"
 pytest.importorskip("PySide6.QtPdfWidgets", reason=REASON, exc_type=ImportError)
 
+from PySide6.QtCore import QEventLoop, QMimeData, QPoint, QPointF, QSettings, Qt, QTimer, QUrl
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPalette
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+
 from edgehybrid_desktop import settings as saved
 from edgehybrid_desktop import style, texts
 from edgehybrid_desktop.document_html import cited
@@ -24,10 +31,6 @@ from edgehybrid_desktop.jobs import Job, State
 from edgehybrid_desktop.settings_dialog import SettingsDialog
 from edgehybrid_desktop.widgets import ElidedLabel
 from edgehybrid_desktop.window import Window
-from PySide6.QtCore import QEventLoop, QMimeData, QPoint, QPointF, QSettings, Qt, QTimer, QUrl
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPalette
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
 ROOT = Path(__file__).resolve().parents[1]
 DESKTOP = ROOT / "examples" / "desktop"
@@ -381,7 +384,12 @@ def test_pictures_of_it_are_not_blank(read: Window, app: QApplication, tmp_path:
         parts = [(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)]
         assert len({image.pixel(*part) for part in parts}) > 30
         pages = read.pages.pdf.mapTo(read, read.pages.pdf.rect().center())
-        ground.append([QColor(image.pixel(15, image.height() - 100)).lightness(), image.pixel(pages.x(), pages.y())])
+        ground.append(
+            [
+                QColor(image.pixel(15, image.height() - 100)).lightness(),
+                image.pixel(pages.x(), pages.y()),
+            ]
+        )
     app.setPalette(light)
     assert ground[0][0] > 200
     assert ground[1][0] < 80

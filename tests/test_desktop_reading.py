@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from edgehybrid_desktop.messages import (
     Answer,
     Ask,
@@ -23,8 +26,6 @@ from edgehybrid_desktop.messages import (
     encode,
 )
 from edgehybrid_desktop.reading import Session
-from hypothesis import given
-from hypothesis import strategies as st
 
 STORY = "The river rose in spring and the old bridge fell. Nobody was hurt. " * 30
 

@@ -5,9 +5,10 @@
     ... --thread    for comparison: read in a thread of this process instead of the reading process
 
 A timer of 5 ms ticks in the thread of the window. A gap between two ticks is how long the window
-could not have answered to a key. Gaps are told for each part: what happens up to the first
-progress (imports, model, kernels), while pages are read, and what follows the reading (the
-summary comes, the PDF is opened beside it, a citation is followed, a question is answered).
+could not have answered to a key. Gaps are told for each part: while nothing is done (what the
+machine itself costs: others may be using it), up to the first progress (imports, model, kernels),
+while pages are read, and after that (the summary comes, the PDF is opened beside it, citations
+are followed, a question is answered).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 
 INTERVAL = 5  # ms
 LIMIT = 50  # ms
+IDLE = 3000  # ms
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ class Heartbeat:
         from PySide6.QtCore import Qt, QTimer
 
         self.gaps: dict[str, list[float]] = {}
-        self.part, self._last = "start", time.perf_counter()
+        self.part, self._last = "idle", time.perf_counter()
         self._timer = QTimer(timerType=Qt.TimerType.PreciseTimer, interval=INTERVAL)
         self._timer.timeout.connect(self._tick)
         self._timer.start()
@@ -60,11 +62,12 @@ class Heartbeat:
 
 def _app(file: Path, folder: Path) -> Heartbeat:
     """The app itself, from the drop of the file to an answer."""
-    from edgehybrid_desktop.jobs import State
-    from edgehybrid_desktop.window import Window
     from PySide6.QtCore import QSettings
     from PySide6.QtTest import QTest
     from PySide6.QtWidgets import QApplication
+
+    from edgehybrid_desktop.jobs import State
+    from edgehybrid_desktop.window import Window
 
     app = QApplication([])
     app.setStyle("Fusion")
@@ -73,6 +76,8 @@ def _app(file: Path, folder: Path) -> Heartbeat:
     window.show()
     QTest.qWait(200)
     beats = Heartbeat()
+    QTest.qWait(IDLE)
+    beats.part = "start"
 
     def until(condition: Callable[[], object]) -> None:
         while not condition():
@@ -107,6 +112,8 @@ def _thread(file: Path, folder: Path) -> Heartbeat:
     window.show()
     app.processEvents()
     beats = Heartbeat()
+    QTest.qWait(IDLE)
+    beats.part = "start"
 
     def read() -> None:
         import edgehybrid

@@ -46,7 +46,7 @@ UNUSED_OF_QT = (
 def main() -> int:
     """Pack, and tell how large it is."""
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "dist").resolve()
-    from PyInstaller.__main__ import run
+    from PyInstaller.__main__ import run  # type: ignore[import-untyped]
 
     spec = HERE / "desktop.spec"
     run(["--noconfirm", f"--distpath={out}", f"--workpath={out / 'work'}", str(spec)])

@@ -15,6 +15,7 @@ from edgehybrid_desktop.messages import Answer, Cited
 from edgehybrid_desktop.style import Colors
 from edgehybrid_desktop.texts import NOTHING_MATCHES, NOTHING_MATCHES_HINT
 
+_PAGE_CELL = "white-space: nowrap; padding: 0 14px 10px 0"
 #: How a language model cites pages, because it is asked to.
 _CITATION = re.compile(r"\[pp?\.\s*(\d{1,6})(?:\s*[-–,]\s*\d{1,6})*\]")
 
@@ -62,8 +63,9 @@ def _style(c: Colors) -> str:
 def _cited(items: Iterable[Cited], numbers: Iterator[int]) -> str:
     """A line for each: the page, which is a link, and the words."""
     rows = "".join(
-        f'<tr><td class="page" align="right" style="white-space: nowrap; padding: 0 14px 10px 0">'
-        f'{_link(item.page, next(numbers))}</td><td style="padding: 0 0 10px 0">{escape(item.text)}</td></tr>'
+        f'<tr><td class="page" align="right" style="{_PAGE_CELL}">'
+        f"{_link(item.page, next(numbers))}</td>"
+        f'<td style="padding: 0 0 10px 0">{escape(item.text)}</td></tr>'
         for item in items
     )
     return f'<table cellspacing="0" cellpadding="0" style="margin-top: 6px">{rows}</table>'

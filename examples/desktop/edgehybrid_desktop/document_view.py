@@ -42,7 +42,6 @@ class Browser(QTextBrowser):
         return QByteArray()
 
 
-
 class DocumentView(QWidget):
     """Name, facts, how the summary is to be, the summary with its questions, and the ask box."""
 
@@ -54,7 +53,8 @@ class DocumentView(QWidget):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._settings, self._job, self._shown = settings, None, ""
+        self._settings, self._shown = settings, ""
+        self._job: Job | None = None
         self.name, self.facts = ElidedLabel(), label("muted", wrap=True)
         self.length, self.count, self.focus = QComboBox(), QSpinBox(), QLineEdit()
         self.copy, self.save = QPushButton("&Copy"), QPushButton("&Save …")

@@ -195,15 +195,19 @@ class Queue(QObject):
         elif isinstance(message, Piece):
             job.writing += message.text
         elif isinstance(message, Summary):
+            if not job.held:  # it has just been read: what was asked meanwhile is asked now
+                self._ask_what_waits(job)
             job.summary, job.state, job.held, job.writing = message, State.DONE, True, ""
-            for exchange in job.exchanges:
-                if not exchange.answer and not exchange.failure:
-                    self._reader.order(Ask(job.number, exchange.question))
         elif isinstance(message, Answer):
             if (exchange := job.waiting_for) is not None:
                 exchange.answer, job.writing = message, ""
         elif isinstance(message, Failed):
             self._fail(job, message)
+
+    def _ask_what_waits(self, job: Job) -> None:
+        for exchange in job.exchanges:
+            if not exchange.answer and not exchange.failure:
+                self._reader.order(Ask(job.number, exchange.question))
 
     def _fail(self, job: Job, failed: Failed) -> None:
         job.writing = ""
@@ -220,8 +224,8 @@ class Queue(QObject):
         self.noted.emit("")
         for job in self.jobs:
             job.held = False
-            if (exchange := job.waiting_for) is not None:
-                exchange.failure = why
+            if (asked := job.waiting_for) is not None:
+                asked.failure = why
             if job.state in (State.READING, State.STOPPING):
                 was_stopping = job.state is State.STOPPING
                 job.error = why

@@ -86,8 +86,8 @@ class PageView(QWidget):
         row.addStretch()
         for widget in (self.smaller, self.fit, self.larger):
             row.addWidget(widget)
-        for widget in (self.pdf, self.text, self.message):
-            self.stack.addWidget(widget)
+        for shown in (self.pdf, self.text, self.message):
+            self.stack.addWidget(shown)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)

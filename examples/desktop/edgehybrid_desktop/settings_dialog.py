@@ -51,14 +51,24 @@ class SettingsDialog(QDialog):
         labelled = form.labelForField(row)
         if labelled is not None:
             labelled.setBuddy(self.model)  # type: ignore[attr-defined]
-        form.addRow("", _hint("A folder that `edgehybrid export` has made. It writes summaries and "
-                              "answers itself, slowly, and may be wrong; the reader that is built "
-                              "in quotes."))
+        form.addRow(
+            "",
+            _hint(
+                "A folder that `edgehybrid export` has made. It writes summaries and "
+                "answers itself, slowly, and may be wrong; the reader that is built "
+                "in quotes."
+            ),
+        )
         form.addRow("", self.problem)
         form.addRow("Readings:", self.keep)
-        form.addRow("", _hint("A document is then read once, and a reading that was broken off "
-                              "goes on. What is kept holds the document's text: "
-                              "`edgehybrid cache clear` deletes it."))
+        form.addRow(
+            "",
+            _hint(
+                "A document is then read once, and a reading that was broken off "
+                "goes on. What is kept holds the document's text: "
+                "`edgehybrid cache clear` deletes it."
+            ),
+        )
         buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )

@@ -1,4 +1,4 @@
-"""Looks: colours that are mixed from the system's palette, so that light and dark both follow it."""
+"""Looks: colours are mixed from the system's palette, so that light and dark both follow it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def colors(palette: QPalette) -> Colors:
 
 def mix(one: QColor, other: QColor, share: float) -> QColor:
     """`one` with a share, 0 to 1, of the other."""
-    parts = zip(one.getRgbF()[:3], other.getRgbF()[:3], strict=True)
+    parts = zip(_parts(one), _parts(other), strict=True)
     return QColor.fromRgbF(*(a + (b - a) * share for a, b in parts))
 
 
@@ -66,8 +66,12 @@ def contrast(one: QColor, other: QColor) -> float:
 
 
 def _luminance(color: QColor) -> float:
-    parts = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in color.getRgbF())
-    return float(sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), parts, strict=False)))
+    parts = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in _parts(color))
+    return float(sum(w * x for w, x in zip((0.2126, 0.7152, 0.0722), parts, strict=True)))
+
+
+def _parts(color: QColor) -> tuple[float, float, float]:
+    return color.redF(), color.greenF(), color.blueF()
 
 
 def _readable(color: QColor, ground: QColor) -> QColor:

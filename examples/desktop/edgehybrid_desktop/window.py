@@ -116,10 +116,10 @@ class Window(QMainWindow):
         self.open.clicked.connect(self.choose_files)
         self.empty.opened.connect(self.choose_files)
         self.preferences.clicked.connect(self.change_settings)
-        self.state.cancelled.connect(lambda: self.job and queue.cancel(self.job))
+        self.state.cancelled.connect(self._cancel)
         self.state.retried.connect(self._try_again)
         view.cited.connect(self.pages.go_to)
-        view.asked.connect(lambda question: self.job and queue.ask(self.job, question))
+        view.asked.connect(self._ask)
         view.wished.connect(self._wish_again)
         view.copied.connect(self.copy_summary)
         view.saved.connect(self.save_summary)
@@ -225,6 +225,14 @@ class Window(QMainWindow):
         """Show the settings."""
         if SettingsDialog(self.settings, self).exec():
             self.settings.save(self._store)
+
+    def _cancel(self) -> None:
+        if self.job is not None:
+            self.queue.cancel(self.job)
+
+    def _ask(self, question: str) -> None:
+        if self.job is not None:
+            self.queue.ask(self.job, question)
 
     def _try_again(self, password: str, damaged: bool) -> None:
         if self.job is not None:
