@@ -40,7 +40,7 @@ SUBJECTS = ("river", "bridge", "harbour", "school", "market", "railway", "librar
 LONG = "\f".join(
     f"The {a} of the town was described by the council in report {i}{j} of that year. " * 40
     for i, a in enumerate(SUBJECTS)
-    for j in range(40)
+    for j in range(8)
 )
 
 
