@@ -19,6 +19,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 REASON = "PySide6 with QtPdf is not installed: edgehybrid[desktop]"
 pytest.importorskip("PySide6.QtPdfWidgets", reason=REASON, exc_type=ImportError)
 
+import PySide6
 from PySide6.QtCore import QEventLoop, QMimeData, QPoint, QPointF, QSettings, Qt, QTimer, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPalette
 from PySide6.QtTest import QTest
@@ -129,7 +130,8 @@ def drop(window: Window, *paths: Path) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPoint(200, 200), Qt.DropAction.CopyAction, data, buttons, keys)
+    place = QPointF(200, 200) if PySide6.__version_info__ >= (6, 12) else QPoint(200, 200)
+    enter = QDragEnterEvent(place, Qt.DropAction.CopyAction, data, buttons, keys)
     QApplication.sendEvent(window, enter)
     assert enter.isAccepted()
     event = QDropEvent(QPointF(200, 200), Qt.DropAction.CopyAction, data, buttons, keys)

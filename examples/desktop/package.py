@@ -16,6 +16,7 @@ What is not obvious:
 - The program starts itself again as the reading process, and that one again as the process that
   parses files: `run.py` looks at its arguments first of all.
 - ONNX Runtime runs only language models whose bundles need it; it stays, and its tools do not.
+- Qt's library for networks comes along, because QtPdf is linked with it; nothing calls it.
 """
 
 from __future__ import annotations
@@ -33,13 +34,21 @@ UNUSED = (
     *("huggingface_hub", "distributed", "dask", "setuptools", "pip", "PyInstaller"),
     *("PySide6.QtNetwork", "PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtWebEngineCore"),
 )
-#: Qt's plugins and libraries for what the window never does, by the beginnings of their names. No
-#: library for networks is among what remains, apart from Qt's PDF plugin's needs (see below).
-UNUSED_OF_QT = (
-    *("libQt6Qml", "libQt6Quick", "libQt6VirtualKeyboard", "libQt6WebEngine", "libQt6OpenGL"),
-    *("Qt6Qml", "Qt6Quick", "Qt6VirtualKeyboard", "Qt6WebEngine", "Qt6OpenGL"),
-    *("QtQml", "QtQuick", "QtVirtualKeyboard", "QtWebEngine", "QtOpenGL"),
-    *("opengl32sw", "libqtvirtualkeyboardplugin", "qtvirtualkeyboardplugin"),
+#: Qt's plugins for what the window never does, by their folders, and by what names hold: other
+#: screens than a desktop's, among them one that serves a picture of itself to the network.
+UNUSED_PLUGINS = (
+    *("egldeviceintegrations", "generic", "imageformats", "iconengines", "networkinformation"),
+    *("tls", "xcbglintegrations", "translations"),
+)
+UNUSED_PARTS = (
+    "eglfs",
+    "EglF",
+    "linuxfb",
+    "qminimal",
+    "vkkhr",
+    "vnc",
+    "VirtualKeyboard",
+    "opengl32",
 )
 
 
