@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgehybrid.batch.run import FolderProgress, summarize_folder
     from edgehybrid.documents import Document, open_document
     from edgehybrid.errors import EdgehybridError
+    from edgehybrid.frozen import freeze_support
     from edgehybrid.runtime.chat import Chat
     from edgehybrid.runtime.model import Model, load
     from edgehybrid.runtime.stream import Stream
@@ -51,6 +52,7 @@ __all__ = [
     "ask",
     "explain",
     "fit_router",
+    "freeze_support",
     "load",
     "open_document",
     "read",
@@ -78,6 +80,7 @@ _HOMES = {
     "ask": "edgehybrid.tasks.ask",
     "explain": "edgehybrid.tasks.explain",
     "fit_router": "edgehybrid.tasks.fit_router",
+    "freeze_support": "edgehybrid.frozen",
     "load": "edgehybrid.runtime.model",
     "open_document": "edgehybrid.documents",
     "read": "edgehybrid.tasks.read",

@@ -32,7 +32,8 @@ class Progress:
     """How far a reading is.
 
     `recognising` is the page (1-based) whose text is being recognised in a picture, 0 if none is:
-    that takes seconds a page, and is ahead of what was read. `unit` is what is counted as a page.
+    that takes seconds a page, and is ahead of what was read. `unit` is what is counted as a page,
+    `state_bytes` what the stream takes, 0 before it has read anything.
     """
 
     pages_read: int
@@ -42,6 +43,7 @@ class Progress:
     peak_rss_bytes: int | None
     recognising: int = 0
     unit: Unit = "page"
+    state_bytes: int = 0
 
 
 Tell = Callable[[Progress], object]
@@ -77,6 +79,7 @@ class Teller:
     ) -> None:
         self._total = len(source.pages) if isinstance(source, Document) else source.page_count
         self._reading, self._progress, self._began = reading, progress, time.monotonic()
+        self._state_bytes = 0
         reading.unit = source.unit
         if isinstance(source, PageSource):
             source.watch(self.recognising)
@@ -89,13 +92,14 @@ class Teller:
         """
         self._tell(number)
 
-    def tell(self, tokens: int) -> None:
-        """So many more tokens were read.
+    def tell(self, tokens: int, state_bytes: int) -> None:
+        """So many more tokens were read; the stream now takes so many bytes.
 
         Raises:
             Cancelled: `progress` returned False.
         """
         self._reading.tokens += tokens
+        self._state_bytes = state_bytes
         self._tell(0)
 
     def _tell(self, recognising: int) -> None:
@@ -103,8 +107,17 @@ class Teller:
         reading.seconds = time.monotonic() - self._began
         if self._progress is None:
             return
-        now = (reading.pages, self._total, reading.tokens, reading.seconds, peak_rss_bytes())
-        if self._progress(Progress(*now, recognising, reading.unit)) is False:
+        now = Progress(
+            pages_read=reading.pages,
+            pages_total=self._total,
+            tokens=reading.tokens,
+            seconds=reading.seconds,
+            peak_rss_bytes=peak_rss_bytes(),
+            recognising=recognising,
+            unit=reading.unit,
+            state_bytes=self._state_bytes,
+        )
+        if self._progress(now) is False:
             raise Cancelled(
                 f"reading was stopped after {reading.tokens:,} tokens, "
                 f"on {reading.unit} {reading.pages} of {self._total}"
@@ -134,7 +147,7 @@ def read_sentences(
             ids, _ = encode(tokenizer, batch)
             feeder.feed(ids, batch[-1].page)
             reading.sentences += batch
-            teller.tell(len(ids))
+            teller.tell(len(ids), feeder.stream.nbytes)
     finally:
         if not feeder.stream.is_broken:
             reading.vectors, reading.resumed = feeder.finish(), feeder.resumed

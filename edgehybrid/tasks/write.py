@@ -109,7 +109,7 @@ def read_pages(
             ids = [] if begun else prompt.before(source.name, source.unit)
             ids, begun = ids + prompt.page(number, text, source.unit), True
             feeder.feed(np.array(ids, np.int32), number)
-            teller.tell(len(ids))
+            teller.tell(len(ids), feeder.stream.nbytes)
     finally:
         if not feeder.stream.is_broken:
             feeder.finish()

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from edgehybrid.documents.document import PageText
-from edgehybrid.documents.isolated.child import Child, can_start
+from edgehybrid.documents.isolated.child import Child
 from edgehybrid.documents.isolated.order import Header, Order
 from edgehybrid.documents.isolated.readers import read_order
 from edgehybrid.documents.isolated.wire import Recognising
 from edgehybrid.documents.units import Unit
+from edgehybrid.frozen import can_start
 
 
 class Pages(Iterator[PageText]):
