@@ -19,6 +19,7 @@ from edgehybrid.cli.generate import generate
 from edgehybrid.cli.guarding import guarded, prepare
 from edgehybrid.cli.inspect import inspect
 from edgehybrid.cli.read import read
+from edgehybrid.cli.serve import serve
 from edgehybrid.cli.summarize import summarize
 
 
@@ -32,7 +33,8 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in (summarize, read, ask, explain, chat, generate, inspect, bench, fit_router):
+    own = (summarize, read, ask, explain, chat, generate, serve, inspect, bench, fit_router)
+    for command in own:
         app.command()(guarded(command))
     kept = typer.Typer(no_args_is_help=True, help="Show or delete the readings that are kept.")
     for name, action in cache.COMMANDS.items():
