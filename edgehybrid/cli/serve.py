@@ -65,7 +65,7 @@ def serve(
         token=find_token(token_file),
         origins=tuple(allow_origin or ()),
         max_body=byte_count(max_body, "--max-body"),
-        seconds=timeout,
+        timeout=timeout,
         parallel=parallel,
         queue=queue,
     )

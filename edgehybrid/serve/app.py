@@ -53,7 +53,7 @@ def make_app(models: Models, settings: Settings) -> Starlette:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.shared = State(models, places, settings.seconds)
+    app.state.shared = State(models, places, settings.timeout)
     return app
 
 
@@ -71,7 +71,7 @@ def _middleware(settings: Settings) -> list[Middleware]:
         Middleware(Names, settings),
         cross_origin,
         Middleware(Token, settings),
-        Middleware(Limited, settings.max_body, settings.seconds),
+        Middleware(Limited, settings.max_body, settings.timeout),
     ]
 
 
@@ -99,10 +99,13 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _refuse_path(request: Request, error: Exception) -> Response:
     """There is no such path, or not with this method; or the body is no form."""
     assert isinstance(error, HTTPException)
-    where = f"{request.method[:8]} {request.url.path!r:.80}"
-    told = {404: f"there is no {where} here", 405: f"{where} cannot be asked for like this"}
-    message = told.get(error.status_code, error.detail)
     headers = dict(error.headers or {})
+    path, method = f"{request.url.path!r:.80}", request.method[:8]
+    told = {
+        404: f"there is no {path} here",
+        405: f"{path} is not for {method}, but for {headers.get('Allow')}",
+    }
+    message = told.get(error.status_code, error.detail)
     return ApiError(error.status_code, message, headers=headers).response()
 
 

@@ -14,6 +14,8 @@ from edgehybrid.tasks.rendering import shown
 
 log = logging.getLogger("edgehybrid")
 
+#: Bytes of a request's head.
+MAX_HEAD = 1 << 14
 #: Seconds without a byte of a body.
 IDLE_SECONDS = 30.0
 #: Seconds by which an answer that is being sent may exceed its time.
@@ -65,6 +67,9 @@ class Limited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if head_bytes(scope) > MAX_HEAD:
+            await _large_head().response()(scope, receive, send)
+            return
         body, headers = _Body(receive, self._max_body), Headers(scope=scope)
         declared = headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > self._max_body:
@@ -86,6 +91,10 @@ class Limited:
         except asyncio.TimeoutError:
             if not began:  # else the connection is closed in the middle of the answer
                 await too_late().response()(scope, receive, send)
+        except asyncio.CancelledError:
+            if began:
+                raise
+            await _stopping().response()(scope, receive, send)
 
 
 class _Body:
@@ -128,6 +137,20 @@ class _Body:
             await asyncio.wait_for(rest(), SPARE_SECONDS)
         except asyncio.TimeoutError:
             return
+
+
+def head_bytes(scope: Scope) -> int:
+    """Bytes of a request's head. h11 has a limit too, but not for heads that come in one piece."""
+    fields = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    return fields + len(scope.get("raw_path") or b"") + len(scope["query_string"])
+
+
+def _large_head() -> ApiError:
+    return ApiError(431, f"the head of the request has over {MAX_HEAD:,} bytes")
+
+
+def _stopping() -> ApiError:
+    return ApiError(503, "the server is being stopped", code="server_stopping")
 
 
 def _too_large(max_body: int) -> ApiError:

@@ -9,9 +9,10 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edgehybrid.serve.errors import ApiError
+from edgehybrid.serve.limits import MAX_HEAD
 
-#: Bytes of a request's head, and seconds in which it has to come.
-MAX_HEAD, HEAD_SECONDS = 1 << 14, 10.0
+#: Seconds in which the head of a request has to come.
+HEAD_SECONDS = 10.0
 
 
 class Protocol(H11Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from contextlib import closing
 
@@ -10,7 +11,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edgehybrid.errors import RequestError
-from edgehybrid.serve.protocol import MAX_HEAD, Protocol
+from edgehybrid.serve.limits import MAX_HEAD
+from edgehybrid.serve.protocol import Protocol
 from edgehybrid.serve.settings import Settings
 
 log = logging.getLogger("edgehybrid")
@@ -18,7 +20,7 @@ log = logging.getLogger("edgehybrid")
 #: Connections beyond those that have a place; more are refused by uvicorn.
 SPARE_CONNECTIONS = 64
 #: Seconds that requests get to end after a signal.
-GRACE = 5
+GRACE = 3
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -32,9 +34,9 @@ def bind(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((str(address), settings.port), family=family)
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise RequestError(
-            f"cannot listen on {address} port {settings.port}: {error.strerror}; choose another "
-            "with --port"
+            f"cannot listen on {address} port {settings.port}: {why}; choose another with --port"
         ) from error
 
 

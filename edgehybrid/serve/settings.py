@@ -13,6 +13,8 @@ from edgehybrid.errors import RequestError
 TOKEN_VARIABLE = "EDGEHYBRID_TOKEN"
 #: Characters of a token: fewer can be guessed, more fit in no header.
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 1024
+#: Seconds: a week.
+LONGEST_TIMEOUT = 604_800
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/*,;]+")
 
 
@@ -26,7 +28,7 @@ class Settings:
         token: what clients have to send; None for none, which only loopback allows.
         origins: of web pages that may ask.
         max_body: bytes of a request.
-        seconds: for a request, from its head to the end of its answer.
+        timeout: seconds for a request, from its head to the end of its answer.
         parallel: requests that are worked on at the same time.
         queue: requests that may wait for that.
 
@@ -39,7 +41,7 @@ class Settings:
     token: str | None = None
     origins: tuple[str, ...] = ()
     max_body: int = 64 << 20
-    seconds: float = 600.0
+    timeout: float = 600.0
     parallel: int = 4
     queue: int = 16
 
@@ -52,9 +54,13 @@ class Settings:
                 f"host {self.host} can be reached by others, so a token is needed: put one into a "
                 f"file for --token-file, or into {TOKEN_VARIABLE}"
             )
-        for name, least in (("max_body", 1), ("seconds", 1), ("parallel", 1), ("queue", 0)):
+        for name, least in (("max_body", 1), ("parallel", 1), ("queue", 0)):
             if getattr(self, name) < least:
                 raise RequestError(f"{name} is {getattr(self, name)}, expected {least} or more")
+        if not 0 < self.timeout <= LONGEST_TIMEOUT:
+            raise RequestError(
+                f"timeout is {self.timeout}, expected seconds in 0..{LONGEST_TIMEOUT}"
+            )
         for origin in self.origins:
             if not _ORIGIN.fullmatch(origin):
                 raise RequestError(

@@ -73,6 +73,7 @@ class Talker:
             Cancelled: the job is to stop.
             RequestError: the template refuses the turns, or a number is out of range.
         """
+        self._check(asked)
         stream, messages, ids = self._begin(asked.messages)
         known = stream.position
         self._read(stream, ids, job)
@@ -103,6 +104,13 @@ class Talker:
             self._kept.keep(Conversation((*messages, answer), [*ids, *written], stream))
         whole = len(written) == asked.max_tokens and not cut.found
         return Finished("length" if whole else "stop", len(ids), known, len(written))
+
+    def _check(self, asked: Asked) -> None:
+        for token in asked.sampling.logit_bias or {}:
+            if token >= self._model.vocab_size:
+                last = self._model.vocab_size - 1
+                text = f"logit_bias names token {token}, which is not in 0..{last}"
+                raise ApiError(400, text, code="invalid_value", param="logit_bias")
 
     def _begin(self, messages: Sequence[Message]) -> tuple[Stream, tuple[Message, ...], list[int]]:
         """A stream that has read the beginning of some turns, or nothing; the turns, as tokens."""

@@ -55,7 +55,8 @@ class Upload:
 def safe_name(name: str | None) -> str:
     """A name without folders and without what would steer a terminal."""
     last = PurePosixPath((name or "").replace("\\", "/")).name
-    return shown(last).strip()[-LONGEST_NAME:] or UNNAMED
+    name = shown(last)[-LONGEST_NAME:].strip()
+    return name if name.strip(".") else UNNAMED
 
 
 def _ending(name: str) -> str:
