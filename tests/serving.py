@@ -1,24 +1,25 @@
-"""A real server on a free port of loopback, in a thread, and requests that no client would make."""
+"""Real servers on free ports of loopback, and requests that no client would make."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import re
 import secrets
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from starlette.applications import Starlette
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
-from edgehybrid.serve.app import make_app
-from edgehybrid.serve.models import Models
-from edgehybrid.serve.places import Places
-from edgehybrid.serve.running import bind, make_server
-from edgehybrid.serve.settings import Settings
+    from edgehybrid.serve.models import Models
+    from edgehybrid.serve.places import Places
 
 SECONDS = 60  # that a test waits for what should come at once
 
@@ -58,7 +59,7 @@ class Served:
     """A server that runs."""
 
     port: int
-    app: Starlette
+    app: Starlette | None = None
 
     @property
     def url(self) -> str:
@@ -66,6 +67,8 @@ class Served:
 
     @property
     def places(self) -> Places:
+        """Of one that runs in this process."""
+        assert self.app is not None
         return self.app.state.shared.places
 
     def wait_for_threads(self) -> None:
@@ -132,7 +135,11 @@ def form(content: bytes | None, name: str, **fields: str) -> tuple[bytes, str]:
 
 @contextmanager
 def serving(models: Models, **settings: Any) -> Iterator[Served]:
-    """A server with these settings, ended afterwards."""
+    """A server with these settings, in a thread, ended afterwards."""
+    from edgehybrid.serve.app import make_app
+    from edgehybrid.serve.running import bind, make_server
+    from edgehybrid.serve.settings import Settings
+
     chosen = Settings(port=0, **settings)
     app = make_app(models, chosen)
     with bind(chosen) as listening:  # clients that come too early wait
@@ -145,3 +152,31 @@ def serving(models: Models, **settings: Any) -> Iterator[Served]:
             server.should_exit = True
             thread.join(SECONDS)
             assert not thread.is_alive()
+
+
+@contextmanager
+def serving_command(
+    *arguments: str, env: dict[str, str] | None = None
+) -> Iterator[tuple[Served, subprocess.Popen[bytes]]]:
+    """`edgehybrid serve` as a process that listens; end it."""
+    code = "from edgehybrid.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "serve", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+    ) as process:
+        try:
+            yield Served(_port(process)), process
+        finally:
+            process.kill()
+
+
+def _port(process: subprocess.Popen[bytes]) -> int:
+    assert process.stderr is not None
+    told = []
+    for line in process.stderr:
+        if found := re.search(rb"listening on http://127\.0\.0\.1:(\d+)/v1", line):
+            return int(found[1])
+        told.append(line)
+    raise AssertionError(f"it does not listen: {told}")

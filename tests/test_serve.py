@@ -29,7 +29,7 @@ from chat_cases import TEMPLATES
 from documents.pdf_files import Text, simple
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from serving import SECONDS, Served, form, serving
+from serving import SECONDS, Served, form, serving, serving_command
 from test_summarize import STORY
 from writers import write_bundle
 
@@ -856,20 +856,15 @@ def test_a_port_in_use() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_ends_it(bundle: Path, tmp_path: Path) -> None:
     """What can be finished in a moment is; the rest is broken off, and leaves nothing."""
-    with subprocess.Popen(
-        [*COMMAND, "--port", "0", "--model", str(bundle)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    ) as process:
-        server = started(process)
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with serving_command("--model", str(bundle), env=env) as (server, process):
         body, kind = form("\f".join([STORY] * 4000).encode(), "a.txt", stream="true")
         with server.connect() as short, server.connect() as long:
             long.request("POST", "/v1/summaries", body, {"Content-Type": kind})
             answer = long.getresponse()
             assert answer.readline() == b"event: progress\n"
             assert uploads(tmp_path)
-            body, kind = form("\f".join([STORY] * 20).encode(), "a.txt")
+            body, kind = form("\f".join([STORY] * 40).encode(), "a.txt")
             short.request("POST", "/v1/summaries", body, {"Content-Type": kind})
             wait_until(lambda: len(uploads(tmp_path)) == 2)
             process.send_signal(signal.SIGINT)
@@ -885,12 +880,3 @@ def test_ctrl_c_ends_it(bundle: Path, tmp_path: Path) -> None:
 def uploads(folder: Path) -> list[Path]:
     """Ours: onnxruntime leaves a file of its own among temporary files."""
     return list(folder.glob(f"{PREFIX}*"))
-
-
-def started(process: subprocess.Popen[bytes]) -> Served:
-    """The server of a process, when it listens."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if found := re.search(rb"listening on http://127\.0\.0\.1:(\d+)/v1", line):
-            return Served(int(found[1]), None)  # type: ignore[arg-type]
-    raise AssertionError("it does not listen")
