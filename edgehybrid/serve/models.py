@@ -13,6 +13,7 @@ from edgehybrid.runtime.budgets import Budget
 from edgehybrid.runtime.template import ChatTemplate
 from edgehybrid.serve.errors import ApiError
 from edgehybrid.serve.talking import Talker
+from edgehybrid.serve.turns import Turns
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model
@@ -24,12 +25,14 @@ class Served:
 
     Attributes:
         streams: budget and router of its streams, as `Model.stream` has them.
+        turns: of those who use it, if it is a language model.
     """
 
     model: Model
     talker: Talker | None = None
     why_not: str = ""
     streams: Mapping[str, Any] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
 
     def described(self) -> dict[str, Any]:
         """As OpenAI's list of models has it; `kind` and `chats` are ours."""
@@ -119,4 +122,5 @@ def _served(model: Model, budget: Budget, router: str | None) -> Served:
     if ChatTemplate.of(model.bundle) is None:
         why_not = f"{name} has no chat template, so it cannot chat; it writes summaries"
         return Served(model, why_not=why_not, streams=streams)
-    return Served(model, Talker(model, streams), streams=streams)
+    turns = Turns()
+    return Served(model, Talker(model, streams, turns), streams=streams, turns=turns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -82,23 +82,33 @@ class _Call:
     upload: Upload
 
     def __call__(self, job: Job[Summary]) -> Summary:
-        try:
-            summary = summarize(
-                self.upload.path,
-                model=self.served.model,
-                progress=job.tell,
-                show=job.tell,
-                **self.served.streams,
-                **self.form.wish,
-            )
-        except EdgehybridError as error:
-            told = as_api_error(error)
-            message = _OPTION.sub(r"the field \1", self.upload.named(told.message))
-            raise ApiError(told.status, message, code=told.code) from error
+        with self.served.turns.turn() as turn:
+
+            def tell(item: Progress | str) -> None:
+                job.tell(item)
+                if self.served.model.writes:  # a reader's steps are short anyway
+                    turn.offer()
+
+            try:
+                summary = self._summary(tell)
+            except EdgehybridError as error:
+                told = as_api_error(error)
+                message = _OPTION.sub(r"the field \1", self.upload.named(told.message))
+                raise ApiError(told.status, message, code=told.code) from error
         return replace(
             summary,
             document=self.upload.name,
             notices=(*summary.notices, *_cut_off(summary, self.form)),
+        )
+
+    def _summary(self, tell: Callable[[Progress | str], None]) -> Summary:
+        return summarize(
+            self.upload.path,
+            model=self.served.model,
+            progress=tell,
+            show=tell,
+            **self.served.streams,
+            **self.form.wish,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,14 +16,15 @@ from edgehybrid.serve.asked import Asked
 from edgehybrid.serve.errors import ApiError
 from edgehybrid.serve.job import Job
 from edgehybrid.serve.kept import Conversation, Kept
+from edgehybrid.serve.turns import Turn, Turns
 
 if TYPE_CHECKING:
     from edgehybrid.runtime.model import Model
     from edgehybrid.runtime.stream import Stream
 
-#: Tokens that are read before the next look at whether anybody still waits, and before the next
-#: stream has its turn: whole chunks, so that the cuts change no bit.
-FEED = 1024
+#: Tokens that are read before others may have their turn, and before the next look at whether the
+#: client still waits: a chunk where others want to; else several, which fill the stages of graphs.
+FEED, SHARED_FEED = 1024, 256
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ class Finished:
 class Talker:
     """Turns and answers of one language model, any number at the same time."""
 
-    def __init__(self, model: Model, streams: Mapping[str, Any]) -> None:
-        """`streams` are arguments of `Model.stream`.
+    def __init__(self, model: Model, streams: Mapping[str, Any], turns: Turns) -> None:
+        """`streams` are arguments of `Model.stream`; `turns` are those of the model.
 
         Raises:
             RequestError: the bundle is a reader or has no template.
         """
-        self._model, self._streams = model, streams
+        self._model, self._streams, self._turns = model, streams, turns
         self._template = require_template(model)
         self._encoder = PromptEncoder(model.tokenizer)
         self._stops = end_tokens(model, self._template, self._encoder)
@@ -74,36 +75,38 @@ class Talker:
             RequestError: the template refuses the turns, or a number is out of range.
         """
         self._check(asked)
+        with self._turns.turn() as turn:
+            return self._answer(asked, job, turn)
+
+    def _answer(self, asked: Asked, job: Job[Finished], turn: Turn) -> Finished:
         stream, messages, ids = self._begin(asked.messages)
         known = stream.position
-        self._read(stream, ids, job)
+        self._read(stream, ids, job, turn)
         written: list[int] = []
-        text: list[str] = []
-        cut = StopStrings(asked.stop)
-        pieces = generate(
+
+        def note(token: int) -> bool:
+            job.check()
+            turn.offer()
+            written.append(token)
+            return True
+
+        text, is_cut = _written(self._pieces(stream, asked, note), asked.stop, job)
+        if not is_cut:  # else the stream has read more than the client was told
+            answer = Message("assistant", text, tuple(written))
+            self._kept.keep(Conversation((*messages, answer), [*ids, *written], stream))
+        whole = len(written) == asked.max_tokens and not is_cut
+        return Finished("length" if whole else "stop", len(ids), known, len(written))
+
+    def _pieces(self, stream: Stream, asked: Asked, note: Callable[[int], bool]) -> Iterator[str]:
+        return generate(
             stream,
             asked.sampling,
             max_tokens=asked.max_tokens,
             stop=self._stops,
             seed=asked.seed,
-            callback=lambda token: _note(token, written, job),
+            callback=note,
             lookup=not asked.stop,  # guesses could run past a string
         )
-        for piece in pieces:
-            if shown := cut.add(piece):
-                text.append(shown)
-                job.tell(shown)
-            if cut.found:
-                break
-        else:
-            if rest := cut.flush():
-                text.append(rest)
-                job.tell(rest)
-        if not cut.found:  # else the stream has read more than the client was told
-            answer = Message("assistant", "".join(text), tuple(written))
-            self._kept.keep(Conversation((*messages, answer), [*ids, *written], stream))
-        whole = len(written) == asked.max_tokens and not cut.found
-        return Finished("length" if whole else "stop", len(ids), known, len(written))
 
     def _check(self, asked: Asked) -> None:
         for token in asked.sampling.logit_bias or {}:
@@ -132,16 +135,25 @@ class Talker:
             raise ApiError(400, str(error), code="template_fails", param="messages") from error
         return [i for some in self._encoder.encode(parts) for i in some]
 
-    @staticmethod
-    def _read(stream: Stream, ids: list[int], job: Job[Any]) -> None:
+    def _read(self, stream: Stream, ids: list[int], job: Job[Any], turn: Turn) -> None:
         job.tell(Read(stream.position, len(ids)))
         while stream.position < len(ids):
-            stream.feed(ids[stream.position : stream.position + FEED])
+            turn.offer()
+            size = SHARED_FEED if self._turns.are_wanted else FEED
+            stream.feed(ids[stream.position : stream.position + size])
             job.tell(Read(stream.position, len(ids)))
 
 
-def _note(token: int, written: list[int], job: Job[Any]) -> bool:
-    """Take note of a token before it is read, and say whether to go on."""
-    job.check()
-    written.append(token)
-    return True
+def _written(pieces: Iterator[str], stop: Sequence[str], job: Job[Any]) -> tuple[str, bool]:
+    """What is written before the first of some strings, told as it comes; whether one came."""
+    cut, text = StopStrings(stop), []
+    for piece in pieces:
+        text.append(cut.add(piece))
+        if text[-1]:
+            job.tell(text[-1])
+        if cut.found:
+            return "".join(text), True
+    if rest := cut.flush():
+        text.append(rest)
+        job.tell(rest)
+    return "".join(text), False
