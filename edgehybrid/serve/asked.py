@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgehybrid.errors import RequestError
 from edgehybrid.jsons import JsonError, parse_json
 from edgehybrid.runtime.parts import Message
 from edgehybrid.runtime.sampling import Sampling
@@ -19,6 +18,12 @@ from edgehybrid.serve.errors import ApiError
 MAX_TOKENS = 1024
 #: More would be refused by the stream, or be no answer.
 MOST_TOKENS, MOST_STOPS, MOST_MESSAGES = 1 << 24, 16, 4096
+#: Within these, besides what is so if nothing is said, no number leaves the range of float32.
+BOUNDS = {
+    "temperature": (1e-3, 100.0), "top_p": (1e-6, 1.0), "min_p": (0.0, 1.0),
+    "repetition_penalty": (0.01, 100.0),
+}  # fmt: skip
+MOST_BIAS = 100
 #: What may be said to every model; "developer" is what newer clients call the system.
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 #: Fields of which only these values can be had.
@@ -138,30 +143,29 @@ def _max_tokens(told: dict[str, Any]) -> int:
 
 
 def _number(told: dict[str, Any], name: str, default: float) -> float:
+    low, high = BOUNDS[name]
     value = told.get(name, default)
-    if type(value) not in (int, float):
-        raise _bad(name, value, "expected a number")
+    if type(value) not in (int, float) or not (low <= value <= high or value == default):
+        raise _bad(name, value, f"expected a number in {low:g}..{high:g}, or {default:g}")
     return float(value)
 
 
 def _sampling(told: dict[str, Any]) -> Sampling:
-    try:
-        return Sampling(
-            temperature=_number(told, "temperature", 0.0),
-            top_k=_whole(told, "top_k", 0, 0, MOST_TOKENS),
-            top_p=_number(told, "top_p", 1.0),
-            min_p=_number(told, "min_p", 0.0),
-            repetition_penalty=_number(told, "repetition_penalty", 1.0),
-            logit_bias=_biases(_get(told, "logit_bias", dict, {})),
-        )
-    except RequestError as error:
-        raise ApiError(400, str(error), code="invalid_value") from error
+    return Sampling(
+        temperature=_number(told, "temperature", 0.0),
+        top_k=_whole(told, "top_k", 0, 0, MOST_TOKENS),
+        top_p=_number(told, "top_p", 1.0),
+        min_p=_number(told, "min_p", 0.0),
+        repetition_penalty=_number(told, "repetition_penalty", 1.0),
+        logit_bias=_biases(_get(told, "logit_bias", dict, {})),
+    )
 
 
 def _biases(told: dict[str, Any]) -> dict[int, float] | None:
     for token, bias in told.items():
-        if not token.isdecimal() or len(token) > 9 or type(bias) not in (int, float):
-            raise _bad("logit_bias", {token: bias}, "expected numbers by token id")
+        good = type(bias) in (int, float) and -MOST_BIAS <= bias <= MOST_BIAS
+        if not good or not token.isdecimal() or len(token) > 9:
+            raise _bad("logit_bias", {token: bias}, "expected numbers in -100..100 by token id")
     return {int(token): float(bias) for token, bias in told.items()} or None
 
 
