@@ -391,7 +391,7 @@ TURN = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), ANYTHING), st.lists(TURN | ANYTHING, max_size=3))
 def test_any_fields_are_taken_or_refused(fields: dict[str, Any], turns: list[Any]) -> None:
     body = json.dumps({"model": "m", "messages": turns, **fields}).encode()
@@ -620,7 +620,7 @@ def test_names_are_not_trusted(name: str | None, shown: str) -> None:
     assert safe_name(name) == shown
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.text())
 def test_a_safe_name_is_one(name: str) -> None:
     safe = safe_name(name)
