@@ -9,12 +9,14 @@ one: there sockets are refused (`tests/documents/test_ocr.py`).
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from documents.pdf_files import Text, simple
+from serving import serving_command
 from test_summarize import STORY
 
 BLOCK = """
@@ -29,7 +31,8 @@ socket.create_connection = socket.getaddrinfo = socket.gethostbyname = refuse
 """
 COMMAND = [sys.executable, "-c", "from edgehybrid.cli import main; main()"]
 
-#: Each command that works without a download; {names} are made below. Add new commands here.
+#: Each command that works without a download; {names} are made below. Add new commands here, but
+#: those that do not end by themselves: `serve` has a test of its own.
 COMMANDS = {
     "help": ["--help"],
     "version": ["--version"],
@@ -102,15 +105,15 @@ def writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bundle(tmp_path_factory.mktemp("writer"))
 
 
-def without_network(command: list[str], names: dict[str, Path]) -> subprocess.CompletedProcess[str]:
+def blocked(names: dict[str, Path]) -> dict[str, str]:
+    """The environment of processes whose sockets raise."""
     path = os.pathsep.join(filter(None, (str(names["block"]), os.environ.get("PYTHONPATH", ""))))
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def without_network(command: list[str], names: dict[str, Path]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command,
-        input=STORY,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, "PYTHONPATH": path},
+        command, input=STORY, capture_output=True, text=True, timeout=300, env=blocked(names)
     )
 
 
@@ -135,6 +138,19 @@ def test_no_command_asks_for_the_network(
     done = without_network([*COMMAND, *arguments], names)
     assert "NETWORK" not in done.stderr
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_serving_only_listens(names: dict[str, Path]) -> None:
+    """It is asked, and asks nobody: not even for its own name."""
+    pytest.importorskip("uvicorn", reason="what serves: edgehybrid[serve]")
+    with serving_command(env=blocked(names)) as (server, process):
+        answer = server.upload(names["pdf"].read_bytes(), "a.pdf", stream="true")
+        assert answer.events[-1][0] == "summary"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert process.stderr is not None
+        assert b"NETWORK" not in process.stderr.read()
 
 
 def test_isolated_processes_import_no_sockets() -> None:

@@ -20,6 +20,7 @@ from edgehybrid.cli.generate import generate
 from edgehybrid.cli.guarding import guarded, prepare
 from edgehybrid.cli.inspect import inspect
 from edgehybrid.cli.read import read
+from edgehybrid.cli.serve import serve
 from edgehybrid.cli.summarize import summarize
 
 
@@ -33,8 +34,8 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    reading, others = (summarize, read, ask, explain), (inspect, bench, doctor, fit_router)
-    for command in (*reading, chat, generate, *others):
+    reading, writing = (summarize, read, ask, explain), (chat, generate, serve)
+    for command in (*reading, *writing, inspect, bench, doctor, fit_router):
         app.command()(guarded(command))
     kept = typer.Typer(no_args_is_help=True, help="Show or delete the readings that are kept.")
     for name, action in cache.COMMANDS.items():

@@ -44,15 +44,15 @@ def page_range(text: str | None) -> tuple[int, int] | None:
     return first, int(match[2] or first)
 
 
-def byte_count(text: str) -> int:
-    """What `--checkpoint-bytes` says: `64M` is 64 * 1024 * 1024.
+def byte_count(text: str, option: str = "--checkpoint-bytes") -> int:
+    """What an option says that is a size: `64M` is 64 * 1024 * 1024.
 
     Raises:
         RequestError: it is no size.
     """
     match = re.fullmatch(r"(\d{1,15})([KMG]?)B?", text.strip().upper())
     if not match:
-        raise RequestError(f"--checkpoint-bytes {text!r} is not a size such as 500K, 64M or 2G")
+        raise RequestError(f"{option} {text!r} is not a size such as 500K, 64M or 2G")
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
 
 
