@@ -6,6 +6,7 @@ A bundle is a flat folder that the exporter wrote:
     segment.N.onnx         the dense parts between mixers
     inner.N.onnx           the dense part inside a mixer, where it has one
     sentence.onnx, head.onnx, or logits.onnx of a language model
+    step.onnx              the whole model as one graph, for places without Python; not read here
     weights.bin            the graphs' large weights (ONNX external data, aligned)
     dense.json             the same dense parts for kernels, where these can do them all
     writing.json, .bin     other weights of these that only write, where a bundle has two sets

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from test_summarize import STORY
 
-COMMAND = [sys.executable, "-c", "from edgehybrid.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "edgehybrid"]
 
 
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:

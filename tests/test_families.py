@@ -15,6 +15,7 @@ pytest.importorskip("transformers", reason="parity needs transformers: edgehybri
 import torch
 from families import CASES, random_model, save
 from safetensors.numpy import load_file, save_file
+from stepping import Step, can_run
 
 import edgehybrid
 from edgehybrid_export import export
@@ -45,6 +46,19 @@ def test_logits_are_transformers(tmp_path: Path, ids: np.ndarray, family: str, c
     last = loaded.stream().feed(ids)
     assert last.shape == (300,)
     np.testing.assert_allclose(last, got[-1], atol=TOLERANCE * wanted.std())
+    if can_run():
+        _compare_portable(tmp_path / "bundle", ids, wanted)
+
+
+def _compare_portable(bundle: Path, ids: np.ndarray, wanted: np.ndarray) -> None:
+    """The graph of the whole model gives the logits after each piece."""
+    for begin, size in ((0, TOKENS), (0, 37), (TOKENS - 20, 1)):
+        step = Step(bundle)
+        edges = [0, *range(begin + size, TOKENS, size), TOKENS]
+        for a, b in pairwise(edges):
+            logits = step.feed(ids[a:b].astype(np.int32))["logits"]
+            error = np.abs(logits - wanted[b - 1]).max() / wanted.std()
+            assert error <= TOLERANCE, f"portable, {b} tokens, in pieces of {size}"
 
 
 def _compare(got: np.ndarray, wanted: np.ndarray, what: str) -> None:

@@ -39,6 +39,7 @@ from edgehybrid_export.pack import (
     write_graphs,
     write_manifest,
 )
+from edgehybrid_export.portable import step_graph
 from edgehybrid_export.precision import Precisions, parse_speeds
 from edgehybrid_export.segments import segments
 from edgehybrid_export.source import Source, find
@@ -119,6 +120,8 @@ def _build(
     )
     tokenizer = source.folder / "tokenizer.json"
     write_graphs(folder, graphs)
+    step = step_graph(spec, precisions, store)
+    step.write(folder)
     tensors = mixer_tensors(spec) | _write_dense(folder, DENSE, spec, precisions, store)
     other = None
     if writing is not None:
@@ -128,7 +131,8 @@ def _build(
         tensors |= _write_dense(folder, WRITING, spec, writing, other)
     parts = write_files(folder, store, tensors, tokenizer)
     write_template(source.folder, folder)
-    manifest = _manifest(found, source, spec, precisions) | {"parts": parts}
+    manifest = _manifest(found, source, spec, precisions)
+    manifest |= {"step": {"states": step.states}, "parts": parts}
     if writing is not None and other is not None:
         manifest["weights"] += f"+{writing.name}"
         manifest["name"] += f"+{writing.body.name}"

@@ -41,9 +41,11 @@ class Graph:
         self._inputs.append(helper.make_tensor_value_info(name, dtype, shape))
         return name
 
-    def output(self, value: str, name: str, shape: Sequence[int | str]) -> None:
+    def output(
+        self, value: str, name: str, shape: Sequence[int | str], dtype: int = TensorProto.FLOAT
+    ) -> None:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        self._outputs.append(helper.make_tensor_value_info(name, dtype, shape))
 
     def constant(self, array: NDArray[Any] | float, hint: str) -> str:
         """Add an initialiser; numbers become float32. Small equal ones are added once."""
@@ -88,23 +90,25 @@ class Graph:
 
     def node(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node with one output."""
+        return self.nodes(op, 1, *inputs, domain=domain, **attributes)[0]
+
+    def nodes(
+        self, op: str, count: int, *inputs: str, domain: str = "", **attributes: Any
+    ) -> list[str]:
+        """Add a node with `count` outputs; the names of all."""
         name = f"{op}.{len(self._nodes)}"
-        self._nodes.append(helper.make_node(op, list(inputs), [name], domain=domain, **attributes))
-        return name
+        names = [name] if count == 1 else [f"{name}.{i}" for i in range(count)]
+        self._nodes.append(helper.make_node(op, list(inputs), names, domain=domain, **attributes))
+        return names
 
     def split(self, value: str, sizes: Sequence[int]) -> list[str]:
         """Cut the last axis into pieces of `sizes`."""
-        names = [f"Split.{len(self._nodes)}.{i}" for i in range(len(sizes))]
         lengths = self.constant(np.array(sizes, dtype=np.int64), "sizes")
-        self._nodes.append(helper.make_node("Split", [value, lengths], names, axis=-1))
-        return names
+        return self.nodes("Split", len(sizes), value, lengths, axis=-1)
 
     def top(self, x: str, k: int) -> list[str]:
         """The k largest of the last axis, in order, and their places."""
-        names = [f"TopK.{len(self._nodes)}.{i}" for i in range(2)]
-        count = self.constant(np.array([k], dtype=np.int64), "k")
-        self._nodes.append(helper.make_node("TopK", [x, count], names, axis=-1))
-        return names
+        return self.nodes("TopK", 2, x, self.constant(np.array([k], dtype=np.int64), "k"), axis=-1)
 
     def reshape(self, x: str, shape: Sequence[int]) -> str:
         """The same numbers in another shape; one axis may be -1."""

@@ -33,35 +33,45 @@ def logits_graph(head: LogitsHead, precision: Precision, store: WeightStore) -> 
     """Logits of the next token, from n residuals."""
     graph = Graph("logits", store, "head")
     h = graph.input("h", ["n", len(head.norm.weight)])
+    logits = logits_of(graph, h, head, precision)
+    graph.output(logits, "logits", ["n", head.project.weight.outputs])
+    return graph
+
+
+def logits_of(graph: Graph, h: str, head: LogitsHead, precision: Precision) -> str:
+    """(n, vocab) of h (n, hidden)."""
     x = graph.rms_norm(h, head.norm.weight, head.norm.eps)
     logits = linear(graph, scaled(graph, x, precision), head.project, precision)
     if head.scale != 1:
         logits = _times(graph, logits, head.scale)
-    if head.softcap is not None:
-        logits = _times(
-            graph, graph.node("Tanh", _times(graph, logits, 1 / head.softcap)), head.softcap
-        )
-    graph.output(logits, "logits", ["n", head.project.weight.outputs])
-    return graph
+    if head.softcap is None:
+        return logits
+    capped = graph.node("Tanh", _times(graph, logits, 1 / head.softcap))
+    return _times(graph, capped, head.softcap)
 
 
 def sentence_graph(head: SentenceHead, store: WeightStore) -> Graph:
     """Unit vector of meaning and context of n sentences, from their pooled residuals."""
     graph = Graph("sentence", store, "head")
     hidden = head.mean_norm.weight.shape[0]
-    mean = graph.rms_norm(
-        graph.input("mean", ["n", hidden]), head.mean_norm.weight, head.mean_norm.eps
-    )
-    end = graph.rms_norm(graph.input("end", ["n", hidden]), head.end_norm.weight, head.end_norm.eps)
+    mean, end = (graph.input(name, ["n", hidden]) for name in ("mean", "end"))
+    vector, context = sentences_of(graph, mean, end, head)
+    graph.output(vector, "vector", ["n", head.vector_size])
+    graph.output(context, "context", ["n", head.context_size])
+    return graph
+
+
+def sentences_of(graph: Graph, mean: str, end: str, head: SentenceHead) -> tuple[str, str]:
+    """Unit vectors (n, V) and contexts (n, C) of mean and end (n, hidden)."""
+    mean = graph.rms_norm(mean, head.mean_norm.weight, head.mean_norm.eps)
+    end = graph.rms_norm(end, head.end_norm.weight, head.end_norm.eps)
     joined = graph.node("Concat", mean, end, axis=-1)
     projected = linear(graph, Scaled(joined), head.project, FLOAT32)
     vector, context = graph.split(projected, [head.vector_size, head.context_size])
     axis = graph.constant(np.array([-1], dtype=np.int64), "axis")
     length = graph.node("ReduceL2", vector, axis, keepdims=1)
     norm = graph.node("Max", length, graph.constant(1e-6, "tiny"))
-    graph.output(graph.node("Div", vector, norm), "vector", ["n", head.vector_size])
-    graph.output(graph.node("Tanh", context), "context", ["n", head.context_size])
-    return graph
+    return graph.node("Div", vector, norm), graph.node("Tanh", context)
 
 
 def head_graph(head: SentenceHead, store: WeightStore) -> Graph:

@@ -21,16 +21,19 @@ def inner_graphs(spec: ModelSpec, precision: Precision, store: WeightStore) -> I
     for i, layer in enumerate(spec.layers):
         graph = Graph(f"inner.{i}", store)
         if isinstance(layer.mixer, SelectiveMixer):
-            _selective(graph, layer.mixer, precision)
+            selective_parts(graph, layer.mixer, precision)
         elif isinstance(layer.mixer, RgLruMixer):
-            _rg_lru(graph, layer.mixer)
+            rg_lru_gates(graph, layer.mixer)
         else:
             continue
         yield graph
 
 
-def _selective(graph: Graph, mixer: SelectiveMixer, precision: Precision) -> None:
-    """At least int8: steps, B and C are multiplied with one another; these matrices are small."""
+def selective_parts(graph: Graph, mixer: SelectiveMixer, precision: Precision) -> None:
+    """dt, b, c of `convolved`.
+
+    At least int8: steps, B and C are multiplied with one another; these matrices are small.
+    """
     precision = KNOWN["int8"] if precision.kind == "int4" else precision
     x = graph.input("convolved", ["T", mixer.width])
     projected = linear(graph, scaled(graph, x, precision), mixer.x_proj, precision)
@@ -44,8 +47,11 @@ def _selective(graph: Graph, mixer: SelectiveMixer, precision: Precision) -> Non
     graph.output(c, "c", ["T", states])
 
 
-def _rg_lru(graph: Graph, mixer: RgLruMixer) -> None:
-    """Block-diagonal products, in float32: they are small, and rates are sensitive."""
+def rg_lru_gates(graph: Graph, mixer: RgLruMixer) -> None:
+    """gate_a, gate_x of `convolved`.
+
+    Block-diagonal products, in float32: they are small, and rates are sensitive.
+    """
     x = graph.input("convolved", ["T", mixer.width])
     _, heads, size, _ = mixer.gate_weight.shape
     blocks = graph.node("Transpose", graph.reshape(x, [-1, heads, size]), perm=[1, 0, 2])

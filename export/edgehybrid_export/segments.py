@@ -35,22 +35,27 @@ from edgehybrid_export.store import WeightStore
 
 def segments(spec: ModelSpec, precisions: Precisions, store: WeightStore) -> Iterator[Graph]:
     """The graphs `segment.0` to `segment.L`, for L layers."""
-    joined, size = any(layer.joined for layer in spec.layers), spec.hidden_size
     for i in range(len(spec.layers) + 1):
-        graph, read = Graph(f"segment.{i}", store), ""
-        if i == 0:
-            h = _embed(graph, spec, precisions)
-            if joined:
-                graph.output(h, "embedded", ["T", size])
-        else:
-            h, read = _after_mixer(graph, spec.layers[i - 1], size, precisions.body)
-        graph.output(h, "present_h", ["T", size])
-        if i < len(spec.layers):
-            if spec.layers[i].joined:
-                embedded = graph.input("embedded", ["T", size]) if i else h
-                read = graph.node("Concat", h, embedded, axis=-1)
-            _before_mixer(graph, read or h, spec.layers[i], precisions.body)
+        graph = Graph(f"segment.{i}", store)
+        add_segment(graph, spec, i, precisions)
         yield graph
+
+
+def add_segment(graph: Graph, spec: ModelSpec, i: int, precisions: Precisions) -> None:
+    """Segment `i`, with its inputs and outputs."""
+    joined, size, read = any(layer.joined for layer in spec.layers), spec.hidden_size, ""
+    if i == 0:
+        h = _embed(graph, spec, precisions)
+        if joined:
+            graph.output(h, "embedded", ["T", size])
+    else:
+        h, read = _after_mixer(graph, spec.layers[i - 1], size, precisions.body)
+    graph.output(h, "present_h", ["T", size])
+    if i < len(spec.layers):
+        if spec.layers[i].joined:
+            embedded = graph.input("embedded", ["T", size]) if i else h
+            read = graph.node("Concat", h, embedded, axis=-1)
+        _before_mixer(graph, read or h, spec.layers[i], precisions.body)
 
 
 def _embed(graph: Graph, spec: ModelSpec, precisions: Precisions) -> str:
