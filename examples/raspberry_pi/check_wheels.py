@@ -10,6 +10,7 @@ is missing. pip judges markers (``python_version < ...``) by the Python that run
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 import re
@@ -88,38 +89,52 @@ def download(project: Path, options: list[str]) -> dict[str, Wheel]:
     return {wheel.name: wheel for wheel in found}
 
 
-def resolve(requirement: str, python: str) -> dict[str, str]:
-    """Versions that pip would install for ARM, by name; nothing is downloaded that it can avoid."""
+def resolve(requirements: list[str], options: list[str]) -> int:
+    """How many distributions pip would install; nothing is downloaded that it can avoid."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         arguments = ["install", "--quiet", "--dry-run", "--ignore-installed", "--report"]
-        pip(*arguments, str(report), "--target", folder, *for_arm(python), requirement)
-        items = json.loads(report.read_text())["install"]
-    found = [item["metadata"] for item in items]
-    return {canonical(item["name"]): item["version"] for item in found}
+        pip(*arguments, str(report), "--target", folder, *options, *requirements)
+        return len(json.loads(report.read_text())["install"])
 
 
-def installed_sizes(project: Path) -> dict[str, int]:
-    """Bytes of each distribution in a fresh environment of this machine, by its RECORD."""
-    code = (
-        "import importlib.metadata as m, json, pathlib; print(json.dumps({d.name: sum("
-        "p.stat().st_size for f in d.files or [] if (p := pathlib.Path(f.locate())).is_file()) "
-        "for d in m.distributions()}))"
-    )
+#: Run in the fresh environment: bytes of each distribution by its RECORD, and which ones a summary
+#: imports.
+_LOOK = """
+import importlib.metadata as metadata, json, pathlib, sys
+import edgehybrid
+edgehybrid.summarize(sys.argv[1], points=3)
+owners = metadata.packages_distributions()
+used = {name for module in sys.modules for name in owners.get(module.partition(".")[0], [])}
+def size(one):
+    paths = [pathlib.Path(file.locate()) for file in one.files or []]
+    return sum(path.stat().st_size for path in paths if path.is_file())
+print(json.dumps({one.name: (size(one), one.name in used) for one in metadata.distributions()}))
+"""
+
+
+def installed(project: Path) -> dict[str, tuple[int, bool]]:
+    """Of each distribution in a fresh environment of this machine: bytes, and is it imported."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = str(Path(folder, "bin", "python"))
         command = [python, "-m", "pip", "install", "--quiet", "--only-binary=:all:", str(project)]
         subprocess.run(command, check=True, stdout=sys.stderr)
-        sizes = json.loads(subprocess.check_output([python, "-c", code], text=True))
-    return {canonical(name): size for name, size in sizes.items()}
+        command = [python, "-c", _LOOK, str(ROOT / "README.md")]
+        found = json.loads(subprocess.check_output(command, text=True, cwd=folder))
+    return {canonical(name): (size, used) for name, (size, used) in found.items()}
 
 
 def reasons() -> dict[str, str]:
     """Why each direct dependency is there: the remark beside it in pyproject.toml."""
     text = (ROOT / "pyproject.toml").read_text()
-    told = re.findall(r'^\s*"([\w-]+)[^"\n]*(?:;[^"\n]*)?",\s*#\s*(.+)$', text, re.MULTILINE)
-    return {canonical(name): reason for name, reason in reversed(told)}
+    (direct,) = re.findall(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    told = re.findall(r'^\s*"([\w-]+)[^"]*",\s*#\s*(.+)$', direct, re.MULTILINE)
+    own = {
+        "edgehybrid": "the project itself, with its reader",
+        "numpy": "arrays: all is made of them",
+    }
+    return own | {canonical(name): reason for name, reason in reversed(told)}
 
 
 def table_of_wheels(by_python: dict[str, dict[str, Wheel]]) -> Iterator[str]:
@@ -135,43 +150,80 @@ def table_of_wheels(by_python: dict[str, dict[str, Wheel]]) -> Iterator[str]:
 
 
 def table_of_sizes(
-    arm: dict[str, Wheel], here: dict[str, Wheel], installed: dict[str, int]
+    arm: dict[str, Wheel], here: dict[str, Wheel], sizes: dict[str, tuple[int, bool]]
 ) -> Iterator[str]:
-    """Download and installed size of each dependency, and why it is there."""
-    why = reasons()
-    own = platform.machine()
-    yield f"| MB | aarch64: download | unpacked | {own}: download | installed | why |"
-    yield "|---|---|---|---|---|---|"
-    for name in sorted(here, key=lambda name: -installed[name]):
-        parents = sorted(x.name for x in here.values() if name in x.needs)
-        reason = why.get(name) or "the project itself, with its reader"
-        if name not in why and parents:
-            reason = "for " + ", ".join(parents)
-        numbers = (arm[name].size, arm[name].unpacked, here[name].size, installed[name])
+    """Download and installed size of each dependency in MB, and why it is there."""
+    why, own = reasons(), platform.machine()
+    yield f"| MB | aarch64: download | unpacked | {own}: download | installed | imported | why |"
+    yield "|---|---|---|---|---|---|---|"
+    for name in sorted(here, key=lambda name: -sizes[name][0]):
+        parents = ", ".join(sorted(x.name for x in here.values() if name in x.needs))
+        of_it, used = sizes[name]
+        numbers = (arm[name].size, arm[name].unpacked, here[name].size, of_it)
         cells = " | ".join(f"{number / MEGA:.2f}" for number in numbers)
-        yield f"| {name} | {cells} | {reason} |"
+        imported = "yes" if used else "no"
+        yield f"| {name} | {cells} | {imported} | {why.get(name, f'for {parents}')} |"
     sums = (
         sum(x.size for x in arm.values()), sum(x.unpacked for x in arm.values()),
-        sum(x.size for x in here.values()), sum(installed[name] for name in here),
+        sum(x.size for x in here.values()), sum(sizes[name][0] for name in here),
     )  # fmt: skip
-    yield "| **all** | " + " | ".join(f"**{total / MEGA:.1f}**" for total in sums) + " | |"
+    yield "| **all** | " + " | ".join(f"**{total / MEGA:.1f}**" for total in sums) + " | | |"
 
 
-def check_extras(project: Path) -> Iterator[str]:
-    """A line for each extra: how many distributions, or the wheel that is missing."""
+def extra_requirements(extra: str) -> list[str]:
+    """What an extra asks for, with those of ours that it names opened."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    found = []
+    for requirement in extras[extra]:
+        nested = re.fullmatch(r"edgehybrid\[([\w,-]+)\]", requirement)
+        names = nested[1].split(",") if nested else []
+        found += [x for name in names for x in extra_requirements(name)] or [requirement]
+    return found
+
+
+def check_extra(project: Path, extra: str, python: str) -> str:
+    """How many distributions have wheels; those that have none for any machine are named."""
+    wanted, from_source = extra_requirements(extra), set()
+    while True:
+        try:
+            count = resolve([str(project), *wanted], for_arm(python))
+        except RuntimeError as error:
+            told = re.search(
+                r"distribution found for ([\w.-]+)[^(]*(?:\(from ([\w.-]+))?", str(error)
+            )
+            if not told or has_wheel_here(told[1]):
+                return f"MISSING: {error}"
+            blamed = {canonical(name) for name in told.groups() if name}
+            rest = [x for x in wanted if canonical(re.split(r"[^\w.-]", x)[0]) not in blamed]
+            if rest == wanted:
+                return f"MISSING: {error}"
+            wanted, from_source = rest, from_source | {told[1]}
+            continue
+        also = f"; from source on every machine: {', '.join(sorted(from_source))}"
+        return f"all {count} have wheels{also if from_source else ''}"
+
+
+@functools.cache
+def has_wheel_here(name: str) -> bool:
+    """Whether there is a wheel for the machine that this runs on."""
+    try:
+        return resolve([name], ["--no-deps", "--only-binary=:all:"]) == 1
+    except RuntimeError:
+        return False
+
+
+def table_of_extras(project: Path) -> Iterator[str]:
+    """A line for each extra."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
     yield "| extra | " + " | ".join(f"Python {python}" for python in PYTHONS) + " |"
     yield "|---|" + "---|" * len(PYTHONS)
     for extra in extras:
-        cells = []
-        for python in PYTHONS:
-            print(f"extra {extra}, Python {python}", file=sys.stderr)
-            try:
-                cells.append(f"all {len(resolve(f'{project}[{extra}]', python))} have wheels")
-            except RuntimeError as error:
-                cells.append(f"MISSING: {error}")
+        print(f"extra {extra}", file=sys.stderr)
+        cells = [check_extra(project, extra, python) for python in PYTHONS]
         yield f"| {extra} | " + " | ".join(cells) + " |"
 
 
@@ -187,8 +239,8 @@ def main() -> int:
             arm[python] = download(project, for_arm(python))
         here = download(project, ["--only-binary=:all:"])
         own = f"{sys.version_info.major}.{sys.version_info.minor}"
-        lines += table_of_sizes(arm.get(own, arm[PYTHONS[0]]), here, installed_sizes(project))
-        lines += ["", *table_of_wheels(arm), "", *check_extras(project)]
+        lines += table_of_sizes(arm.get(own, arm[PYTHONS[0]]), here, installed(project))
+        lines += ["", *table_of_wheels(arm), "", *table_of_extras(project)]
     print("\n".join(lines))
     return 1 if any("MISSING" in line for line in lines) else 0
 
