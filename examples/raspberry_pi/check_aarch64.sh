@@ -16,7 +16,8 @@ pages=${PAGES:-1-10}
 python=${PYTHON:-python3}
 tests=${TESTS-tests/kernels/test_conv.py tests/kernels/test_ssd.py tests/kernels/test_dense.py
     tests/kernels/test_attention.py tests/kernels/test_norm.py tests/kernels/test_elementary.py
-    tests/kernels/test_program.py tests/kernels/test_routing.py tests/test_features.py
+    tests/kernels/test_program.py tests/kernels/test_routing.py tests/test_stream.py
+    tests/test_summarize.py tests/test_bundle.py tests/test_features.py
     tests/documents/test_text.py tests/documents/test_pdf_reading.py}
 here=$(cd "$(dirname "$0")" && pwd)
 repository=$(cd "$here/../.." && pwd)

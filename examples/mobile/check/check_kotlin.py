@@ -1,4 +1,4 @@
-"""Runs the Android example's reader on this machine's JVM and compares it with edgehybrid, in Python.
+"""Runs the Android example's reader on this machine's JVM and compares it with Python's.
 
     python examples/mobile/check/check_kotlin.py TEXT --kotlinc KOTLINC --json ORG_JSON_JAR
 
