@@ -43,7 +43,7 @@ _compiling = threading.Lock()
 _SOURCES = (
     *("jit.py", "simd.py", "vmath.py", "elementwise.py"),
     *("attention/heap.py", "attention/attend.py", "routing/__init__.py", "*/compiled.py"),
-    *("dense/dots.py", "dense/linear.py", "dense/prepare.py", "program/*.py"),
+    *("dense/arm.py", "dense/dots.py", "dense/linear.py", "dense/prepare.py", "program/*.py"),
 )
 
 
