@@ -10,10 +10,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from test_summarize import STORY
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from edgehybrid.serve.places import Places
 
 SECONDS = 60  # that a test waits for what should come at once
+LONG = "\f".join([STORY] * 100).encode()
+TOKEN = "0123456789abcdef-wanted"
+SECRET = "Xyzzy"  # stands in documents and turns, and must not stand in any log
 
 
 @dataclass
@@ -131,6 +137,27 @@ def form(content: bytes | None, name: str, **fields: str) -> tuple[bytes, str]:
     head = f"--{mark}\r\nContent-Disposition: form-data; ".encode()
     body = b"".join(head + part + b"\r\n" for part in parts) + f"--{mark}--\r\n".encode()
     return body, f"multipart/form-data; boundary={mark}"
+
+
+def make_client(server: Served, key: str = "none") -> Any:
+    """OpenAI's own, which tries nothing twice; use it in a `with` statement."""
+    import openai
+
+    return openai.OpenAI(base_url=server.url, api_key=key, max_retries=0, timeout=SECONDS)
+
+
+def say(*texts: str) -> list[dict[str, str]]:
+    """Turns, of which the first is the user's."""
+    roles = ("user", "assistant")
+    return [{"role": roles[i % 2], "content": text} for i, text in enumerate(texts)]
+
+
+def wait_until(so: Callable[[], bool]) -> None:
+    """Return when it is so."""
+    end = time.monotonic() + SECONDS
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 @contextmanager
