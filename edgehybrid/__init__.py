@@ -5,13 +5,18 @@
     for point in summary.points:
         print(point.page, point.text)
 
-Importing this package loads nothing heavy; names are looked up when first used.
+Importing this package loads nothing heavy; names are looked up when first used. It forbids ONNX
+Runtime its telemetry, in this process and its children; see `edgehybrid.telemetry`.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from edgehybrid.telemetry import forbid
+
+forbid()
 
 if TYPE_CHECKING:
     from edgehybrid.batch.report import Report
