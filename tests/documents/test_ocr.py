@@ -12,6 +12,7 @@ import numpy as np
 import pypdfium2 as pdfium
 import pytest
 from documents.pdf_files import Text, simple
+from numpy.typing import NDArray
 from PIL import Image
 from shared_files import SHARED
 from test_cli import run
@@ -22,7 +23,7 @@ from edgehybrid.documents.layout import RawPage, Run
 from edgehybrid.documents.ocr.engine import Line
 from edgehybrid.documents.ocr.runs import runs_of
 from edgehybrid.documents.pdf import read_pdf
-from edgehybrid.documents.pdf.pdfium import MAX_SIDE, PdfiumFile
+from edgehybrid.documents.pdf.pdfium import MAX_SIDE, MIN_SIDE, PdfiumFile
 from edgehybrid.documents.pdf.scans import is_scan
 from edgehybrid.errors import Cancelled, NoText
 from edgehybrid.tasks.read import ReadDocument, read
@@ -179,11 +180,24 @@ def test_lines_become_runs_of_one_size() -> None:
 
 
 def test_drawing_is_bounded(tmp_path: Path) -> None:
-    path = tmp_path / "large.pdf"
+    path = tmp_path / "a.pdf"
     path.write_bytes(simple([Text(72, 700, "x")]).replace(b"[0 0 612 792]", b"[0 0 9000 90]"))
+    picture, scale = drawn(path)
+    assert MAX_SIDE - 1 <= max(picture.shape) <= MAX_SIDE
+    assert max(picture.shape) == pytest.approx(scale * 9000, abs=1)
+
+
+def test_a_scan_that_claims_to_be_a_stamp(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    Image.new("L", (2000, 1000), 255).save(path, "PDF", resolution=72_000)
+    assert max(drawn(path)[0].shape) in (MIN_SIDE - 1, MIN_SIDE)
+    Image.new("L", (16, 16), 255).save(path, "PDF", resolution=300)
+    assert max(drawn(path)[0].shape) in (15, 16)
+
+
+def drawn(path: Path) -> tuple[NDArray[np.uint8], float]:
     file = PdfiumFile(str(path), None)
-    picture, scale = file.draw(1)
-    file.close()
-    assert max(picture.shape) <= MAX_SIDE
-    assert picture.dtype == np.uint8
-    assert scale < 1
+    try:
+        return file.draw(1)
+    finally:
+        file.close()
