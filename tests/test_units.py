@@ -64,7 +64,10 @@ def test_a_reading_that_is_kept_remembers(
 
 def test_what_was_recognised_is_said(model: Model) -> None:
     summary = edgehybrid.summarize(document(recognised=True), points=1, model=model)
-    line = "1 of 4 slides were read off pictures (OCR of Latin, Chinese and Japanese letters), which makes mistakes: 2"
+    line = (
+        "1 of 4 slides were read off pictures (OCR of Latin, Chinese and Japanese letters), which "
+        "makes mistakes: 2"
+    )
     assert recognised(summary.stats) == [line]
     assert summary.notices == (line,)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pypdfium2 as pdfium
 import pytest
 from documents.pdf_files import Text, simple
+from numpy.typing import NDArray
 from PIL import Image
 from shared_files import SHARED
 from test_cli import run
@@ -22,9 +23,10 @@ from edgehybrid.documents.layout import RawPage, Run
 from edgehybrid.documents.ocr.engine import Line
 from edgehybrid.documents.ocr.runs import runs_of
 from edgehybrid.documents.pdf import read_pdf
-from edgehybrid.documents.pdf.pdfium import MAX_SIDE, PdfiumFile
+from edgehybrid.documents.pdf.pdfium import MAX_SIDE, MIN_SIDE, PdfiumFile
 from edgehybrid.documents.pdf.scans import is_scan
 from edgehybrid.errors import Cancelled, NoText
+from edgehybrid.tasks.read import ReadDocument, read
 from edgehybrid.tasks.reading import Progress
 
 needs_ocr = pytest.mark.skipif(ocr.version() is None, reason="needs the extra `ocr`")
@@ -57,26 +59,48 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@needs_ocr
-def test_a_mixed_document(scan: Path) -> None:
-    document = open_document(scan)
-    assert document.recognised_pages == (1,)
-    assert document.pages_without_text == ()
-    first, second = document.pages
-    assert first.text.split("\n\n") == WORDS
-    assert second.text == "The second page has words of its own, as text."
+@pytest.fixture(scope="module")
+def told() -> list[Progress]:
+    """What progress was told while `reading` was made."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def reading(scan: Path, told: list[Progress]) -> ReadDocument:
+    return read(scan, progress=told.append)
+
+
+NOTICE = (
+    "1 of 2 pages were read off pictures (OCR of Latin, Chinese and Japanese letters), which makes "
+    "mistakes: 1"
+)
 
 
 @needs_ocr
-def test_the_summary_says_so_and_progress_moves(scan: Path) -> None:
-    told: list[Progress] = []
-    summary = summarize(scan, points=2, progress=told.append)
+def test_a_mixed_document(reading: ReadDocument) -> None:
+    found = reading.reading
+    assert (found.recognised_pages, found.pages_without_text) == ([1], [])
+    second = "The second page has words of its own, as text."
+    assert [(s.page, s.text) for s in found.sentences] == [
+        *((1, text) for text in WORDS),
+        (2, second),
+    ]
+
+
+@needs_ocr
+def test_the_summary_says_so(reading: ReadDocument) -> None:
+    summary = reading.summarize(points=2)
     assert summary.stats.recognised_pages == (1,)
-    assert summary.notices == (
-        "1 of 2 pages were read off pictures (OCR of Latin, Chinese and Japanese letters), which makes mistakes: 1",
-    )
+    assert summary.notices == (NOTICE,)
+
+
+@needs_ocr
+def test_progress_moves_before_anything_is_read(
+    reading: ReadDocument, told: list[Progress]
+) -> None:
+    assert reading.reading.pages == 2
     assert [now.recognising for now in told if now.recognising] == [1]
-    assert told[0].recognising == 1  # before anything was read
+    assert (told[0].recognising, told[0].tokens) == (1, 0)
 
 
 @needs_ocr
@@ -90,7 +114,7 @@ def test_the_command(scan: Path) -> None:
     done = run("summarize", str(scan), "--points", "1", "--format", "json")
     told = json.loads(done.stdout)
     assert told["document"]["recognised_pages"] == [1]
-    assert done.stderr == f"edgehybrid: {told['notices'][0]}\n"
+    assert done.stderr == f"edgehybrid: {NOTICE}\n"
 
 
 @needs_ocr
@@ -156,11 +180,24 @@ def test_lines_become_runs_of_one_size() -> None:
 
 
 def test_drawing_is_bounded(tmp_path: Path) -> None:
-    path = tmp_path / "large.pdf"
+    path = tmp_path / "a.pdf"
     path.write_bytes(simple([Text(72, 700, "x")]).replace(b"[0 0 612 792]", b"[0 0 9000 90]"))
+    picture, scale = drawn(path)
+    assert MAX_SIDE - 1 <= max(picture.shape) <= MAX_SIDE
+    assert max(picture.shape) == pytest.approx(scale * 9000, abs=1)
+
+
+def test_a_scan_that_claims_to_be_a_stamp(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    Image.new("L", (2000, 1000), 255).save(path, "PDF", resolution=72_000)
+    assert max(drawn(path)[0].shape) in (MIN_SIDE - 1, MIN_SIDE)
+    Image.new("L", (16, 16), 255).save(path, "PDF", resolution=300)
+    assert max(drawn(path)[0].shape) in (15, 16)
+
+
+def drawn(path: Path) -> tuple[NDArray[np.uint8], float]:
     file = PdfiumFile(str(path), None)
-    picture, scale = file.draw(1)
-    file.close()
-    assert max(picture.shape) <= MAX_SIDE
-    assert picture.dtype == np.uint8
-    assert scale < 1
+    try:
+        return file.draw(1)
+    finally:
+        file.close()

@@ -24,9 +24,9 @@ PAGES_PER_OPENING = 256
 MAX_NESTING = 16
 #: So many objects of a page are searched for nested forms.
 MAX_OBJECTS = 5_000
-#: Pages are drawn for recognising at so many pixels a point (150 an inch), and at most so many
-#: pixels a side: 23 MB.
-PIXELS, MAX_SIDE = 150 / 72, 2_800
+#: Pages are drawn for recognising at so many pixels a point (150 an inch). Their longer side has at
+#: least so many, if their pictures do, as scans may claim to be stamps; and at most so many: 23 MB.
+PIXELS, MIN_SIDE, MAX_SIDE = 150 / 72, 1_400, 2_800
 
 
 class PdfiumError(Exception):
@@ -116,7 +116,9 @@ class PdfiumFile:
 
 def _drawn(page: Any) -> tuple[NDArray[np.uint8], float]:
     size = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
-    scale = min(PIXELS, MAX_SIDE / max(*size, 1.0))
+    longest = max(*size, 1.0)
+    least = min(MIN_SIDE, _pixels(page)) / longest
+    scale = min(max(PIXELS, least), MAX_SIDE / longest)
     width, height = (max(int(side * scale), 1) for side in size)
     picture = np.full((height, width, 3), 255, np.uint8)
     place = picture.ctypes.data_as(ctypes.c_void_p)
@@ -126,6 +128,16 @@ def _drawn(page: Any) -> tuple[NDArray[np.uint8], float]:
     finally:
         pdfium.FPDFBitmap_Destroy(bitmap)
     return picture, scale
+
+
+def _pixels(page: Any) -> int:
+    """The longest side of the pictures on a page, in their own pixels."""
+    width, height, most = ctypes.c_uint(), ctypes.c_uint(), 0
+    for index in range(min(pdfium.FPDFPage_CountObjects(page), MAX_OBJECTS)):
+        item = pdfium.FPDFPage_GetObject(page, index)
+        if pdfium.FPDFImageObj_GetImagePixelSize(item, width, height):
+            most = max(most, width.value, height.value)
+    return most
 
 
 def _survey(page: Any) -> tuple[int, bool]:

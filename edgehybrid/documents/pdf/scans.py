@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 #: A page with pictures and fewer words than this is a scan, with a stamp perhaps.
 MIN_SCAN_WORDS = 5
+#: No line is legible in a picture of fewer pixels; and what has no word in it is a drawing.
+LEGIBLE = 24
+_WORD = re.compile(r"[^\W\d_]{2}")
 
 
 class Scans:
@@ -29,14 +33,18 @@ class Scans:
             return page
         from edgehybrid.documents.ocr.runs import runs_of
 
-        self._on_recognising(page.number)
+        self._on_recognising(page.number)  # from here on there is more time and memory
         try:
             picture, scale = self._file.draw(page.number)
         except PdfiumError:
             return page
+        if max(picture.shape) < LEGIBLE:
+            return page
         lines = self._engine().lines(picture)
         runs = tuple(runs_of(lines, scale, picture.shape[0] / scale))
-        return page._replace(runs=runs, rotated="", recognised=True) if runs else page
+        if not any(_WORD.search(run.text) for run in runs):
+            return page
+        return page._replace(runs=runs, rotated="", recognised=True)
 
     def _engine(self) -> Recogniser:
         if self._recogniser is None:
