@@ -26,14 +26,15 @@ from edgehybrid_kernels.attention import heap
 from edgehybrid_kernels.attention.cache import RoutedCache
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.elementwise import softplus
+from edgehybrid_kernels.products import add_product, multiply
 
 Ints = npt.NDArray[np.int64]
 Queries = npt.NDArray[np.int32]  # by their place in the block
 
 #: Tokens a block: more see more columns in vain, fewer make smaller products.
 BLOCK = 48
-#: Logits that may be in memory at a time, 4 MB; a long cache has shorter blocks.
-_LOGITS = 1 << 20
+#: Logits that may be in memory at a time, 16 MB; a long cache has shorter blocks.
+_LOGITS = 1 << 22
 _NEVER = np.iinfo(np.int32).max
 
 
@@ -99,8 +100,8 @@ def _mix(
     heads, length, per_kv, head_dim = block.queries.shape
     queries = block.queries.reshape(heads, length * per_kv, head_dim)
     logits = np.empty((heads, length * per_kv, kept + length), np.float32)
-    np.matmul(queries, cache.keys[:, :kept].transpose(0, 2, 1), out=logits[..., :kept])
-    np.matmul(queries, block.keys.transpose(0, 2, 1), out=logits[..., kept:])
+    multiply(queries, cache.keys[:, :kept].transpose(0, 2, 1), logits[..., :kept])
+    multiply(queries, block.keys.transpose(0, 2, 1), logits[..., kept:])
     if softcap is not None:
         cap = np.float32(softcap)
         logits /= cap
@@ -110,8 +111,9 @@ def _mix(
     by_query += bias[:, :, None]
     logits -= logits.max(axis=2, keepdims=True)
     np.exp(logits, out=logits)
-    mixed: Floats = logits[..., :kept] @ cache.values[:, :kept]
-    mixed += logits[..., kept:] @ block.values
+    mixed = np.zeros((heads, length * per_kv, cache.value_dim), np.float32)
+    add_product(logits[..., :kept], cache.values[:, :kept], mixed)
+    add_product(logits[..., kept:], block.values, mixed)
     mixed /= logits.sum(axis=2, keepdims=True)
     return mixed.reshape(heads, length, per_kv, -1).transpose(1, 0, 2, 3)
 

@@ -14,6 +14,7 @@ from edgehybrid_kernels.attention.cache import RoutedCache
 from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.elementwise import honest, softplus
+from edgehybrid_kernels.products import add_product, multiply
 from edgehybrid_kernels.routing import reference as routing
 
 
@@ -115,7 +116,8 @@ def _attend(cache: RoutedCache, queries: Floats, softcap: float | None) -> Float
     A head that has fewer routed tokens than another has empty slots among these, of no weight.
     """
     kept = min(int(cache.seen[0]), cache.sinks + cache.window) + int(cache.n_routed.max())
-    logits: Floats = queries @ cache.keys[:, :kept].transpose(0, 2, 1)  # (Hk, Hq / Hk, kept)
+    logits = np.empty((*queries.shape[:2], kept), np.float32)
+    multiply(queries, cache.keys[:, :kept].transpose(0, 2, 1), logits)
     if softcap is not None:
         cap = np.float32(softcap)
         logits = np.tanh(logits / cap) * cap
@@ -127,5 +129,6 @@ def _attend(cache: RoutedCache, queries: Floats, softcap: float | None) -> Float
         cache.score[:, :kept] = 0.0
     if cache.scores_change:
         cache.score[:, :kept] += logits.mean(axis=1)
-    mixed: Floats = logits @ cache.values[:, :kept]
+    mixed = np.zeros((*queries.shape[:2], cache.value_dim), np.float32)
+    add_product(logits, cache.values[:, :kept], mixed)
     return mixed

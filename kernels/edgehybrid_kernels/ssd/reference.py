@@ -13,9 +13,11 @@ import numpy as np
 
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.elementwise import honest, softplus
+from edgehybrid_kernels.products import TILE
 from edgehybrid_kernels.ssd import NO_LIMIT, check
 
-_BLOCK = 32
+#: Tokens a block, and where states are large: its products stay within a tile.
+_BLOCK, _SHORTEST = 32, 8
 
 
 @honest
@@ -42,8 +44,9 @@ def ssd_scan(
     by_head = x.reshape(tokens, heads, channels)
     b = b.reshape(tokens, groups, n_state)
     c = c.reshape(tokens, groups, n_state)
-    for first in range(0, tokens, _BLOCK):
-        part = slice(first, min(first + _BLOCK, tokens))
+    length = max(_SHORTEST, min(_BLOCK, TILE // (n_state * channels)))
+    for first in range(0, tokens, length):
+        part = slice(first, min(first + length, tokens))
         arrays = (by_head[part], step[part], b[part], c[part])
         y = _block(*arrays, a, d, state) if len(arrays[0]) > 1 else None
         if y is None:
