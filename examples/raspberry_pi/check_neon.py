@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from typing import Any
 
 TRIPLE = "aarch64-unknown-linux-gnu"
-# By name: the features that llvmlite 0.50 gives there. A Pi 5's was read under qemu with a Pi 5's
-# /proc/cpuinfo; that it has dot products is known from the name alone.
+# By name: the features that llvmlite 0.50 gives there, read under qemu with each one's
+# /proc/cpuinfo. That a Pi 5 has dot products is known from the name alone.
 PROCESSORS = {
     "cortex-a72": "+crc,+fp-armv8,+neon,-aes,-rand,-sha2,-sve",  # Raspberry Pi 4
     "cortex-a76": "+aes,+crc,+fp-armv8,+lse,+neon,-rand,+sha2,-sve",  # Raspberry Pi 5

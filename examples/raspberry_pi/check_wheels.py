@@ -183,6 +183,12 @@ def extra_requirements(extra: str) -> list[str]:
     return found
 
 
+_NOT_FOUND = re.compile(
+    r"distribution found for (?P<requirement>(?P<name>[\w.-]+)[^\s(]*)"
+    r"(?:.*\(from (?P<parent>[\w.-]+))?"
+)
+
+
 def check_extra(project: Path, extra: str, python: str) -> str:
     """How many distributions have wheels; those that have none for any machine are named."""
     wanted, from_source = extra_requirements(extra), set()
@@ -190,26 +196,24 @@ def check_extra(project: Path, extra: str, python: str) -> str:
         try:
             count = resolve([str(project), *wanted], for_arm(python))
         except RuntimeError as error:
-            told = re.search(
-                r"distribution found for ([\w.-]+)[^(]*(?:\(from ([\w.-]+))?", str(error)
-            )
-            if not told or has_wheel_here(told[1]):
+            told = _NOT_FOUND.search(str(error))
+            if not told or has_wheel_here(told["requirement"]):
                 return f"MISSING: {error}"
-            blamed = {canonical(name) for name in told.groups() if name}
+            blamed = {canonical(name) for name in (told["name"], told["parent"]) if name}
             rest = [x for x in wanted if canonical(re.split(r"[^\w.-]", x)[0]) not in blamed]
             if rest == wanted:
                 return f"MISSING: {error}"
-            wanted, from_source = rest, from_source | {told[1]}
+            wanted, from_source = rest, from_source | {told["name"]}
             continue
         also = f"; from source on every machine: {', '.join(sorted(from_source))}"
         return f"all {count} have wheels{also if from_source else ''}"
 
 
 @functools.cache
-def has_wheel_here(name: str) -> bool:
+def has_wheel_here(requirement: str) -> bool:
     """Whether there is a wheel for the machine that this runs on."""
     try:
-        return resolve([name], ["--no-deps", "--only-binary=:all:"]) == 1
+        return resolve([requirement], ["--no-deps", "--only-binary=:all:"]) == 1
     except RuntimeError:
         return False
 

@@ -36,6 +36,6 @@ android.sourceSets["main"].assets.srcDir(layout.buildDirectory.dir("bundle"))
 tasks.named("preBuild") { dependsOn(copyBundle) }
 
 dependencies {
-    // The one library: MIT. Text, JSON and sentences are Android's own.
-    implementation("com.microsoft.onnxruntime:onnxruntime-android:1.23.2")
+    // The one library: MIT. step.onnx needs 1.25 or newer. Text, JSON and sentences are Android's own.
+    implementation("com.microsoft.onnxruntime:onnxruntime-android:1.27.0")
 }

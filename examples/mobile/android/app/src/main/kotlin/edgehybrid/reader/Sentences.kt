@@ -8,7 +8,7 @@ data class Sentence(val text: String, val kind: String, val quotable: Boolean)
 
 private val BLANK_LINE = Regex("\\n\\s*\\n")
 private val BULLET = Regex("^\\s*(?:[-*•]|\\d+[.)])\\s+")
-private val SPACES = Regex("\\s+")
+private val SPACES = Regex("[$SPACE]+")
 private val ENDS = Regex("[.!?…][\"'”’»)\\]]*$")
 private val REAL_WORD = Regex("\\p{L}{2}")
 

@@ -4,6 +4,9 @@ import java.io.File
 import java.text.Normalizer
 import org.json.JSONObject
 
+// All white space of Unicode: \s is only that of ASCII on some systems.
+internal const val SPACE = "\\t-\\r \\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000"
+
 /**
  * The bundle's byte-level BPE, read from tokenizer.json: NFKC, lower case, each digit by itself,
  * a space before each piece, GPT-2's division into words, then merges in the order of their rank.
@@ -58,7 +61,6 @@ class Tokenizer(file: File) {
         ranks[Pair(parts[at], parts[at + 1])] ?: Int.MAX_VALUE
 
     private companion object {
-        const val SPACE = "\\t-\\r \\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000"
         val PIECES = Regex("\\p{N}|\\P{N}+")
         val WORDS = Regex(
             "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^$SPACE\\p{L}\\p{N}]+" +
