@@ -50,7 +50,7 @@ class Recogniser:
 
     def lines(self, picture: NDArray[np.uint8]) -> list[Line]:
         """The lines of `picture`, (height, width, 3) uint8, blue first, from top to bottom."""
-        found = self._engine(picture)
+        found: Any = self._engine(picture)
         if found.boxes is None or found.txts is None:
             return []
         return [_line(box, str(text)) for box, text in zip(found.boxes, found.txts, strict=True)]
