@@ -77,7 +77,7 @@ class Window(QMainWindow):
             self.splitter.setStretchFactor(index, stretch)
             self.splitter.setCollapsible(index, False)
         self.splitter.setHandleWidth(1)
-        self.side.setMinimumWidth(190)
+        self.side.setMinimumWidth(210)
         self.middle.setMinimumWidth(420)
         self.pages.setMinimumWidth(340)
         self.setCentralWidget(self.splitter)
