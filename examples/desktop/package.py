@@ -31,7 +31,7 @@ NAME = "edgehybrid-desktop"
 UNUSED = (
     *("tkinter", "matplotlib", "IPython", "pytest", "scipy", "torch", "transformers", "onnx"),
     *("onnxruntime.quantization", "onnxruntime.transformers", "onnxruntime.tools"),
-    *("huggingface_hub", "distributed", "dask", "setuptools", "pip", "PyInstaller"),
+    *("ssl", "huggingface_hub", "distributed", "dask", "setuptools", "pip", "PyInstaller"),
     *("PySide6.QtNetwork", "PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtWebEngineCore"),
 )
 #: Qt's plugins for what the window never does, by their folders, and by what names hold: other
@@ -41,14 +41,8 @@ UNUSED_PLUGINS = (
     *("tls", "xcbglintegrations", "translations"),
 )
 UNUSED_PARTS = (
-    "eglfs",
-    "EglF",
-    "linuxfb",
-    "qminimal",
-    "vkkhr",
-    "vnc",
-    "VirtualKeyboard",
-    "opengl32",
+    *("eglfs", "EglF", "linuxfb", "qminimal", "vkkhr", "vnc", "opengl32", "Qt6OpenGL"),
+    *("virtualkeyboard", "VirtualKeyboard", "Qt6Qml", "Qt6Quick", "Qt6WebEngine"),
 )
 
 

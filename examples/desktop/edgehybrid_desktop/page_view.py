@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QIntValidator, QPalette, QTextCursor
+from PySide6.QtCore import QPointF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QIntValidator, QPalette, QResizeEvent, QTextCursor
 from PySide6.QtPdf import QPdfDocument, QPdfSearchModel
 from PySide6.QtPdfWidgets import QPdfView
 from PySide6.QtWidgets import (
@@ -24,6 +24,8 @@ from edgehybrid_desktop.widgets import label, line, tool
 MAX_TEXT = 1 << 18
 #: So many words find nearly every sentence: 75 of 75 in three documents, the whole sentence 68.
 FIRST_WORDS = 5
+#: Milliseconds without another change of size, after which the page is found again.
+RESIZED = 60
 #: Pages whose sizes are looked at before the window may do something else.
 AT_ONCE = 20
 ZOOM, LEAST_ZOOM, MOST_ZOOM = 1.25, 0.25, 4.0
@@ -32,6 +34,7 @@ ZOOM, LEAST_ZOOM, MOST_ZOOM = 1.25, 0.25, 4.0
 class PageView(QWidget):
     """One document at a time. PDF pages are drawn in threads of Qt."""
 
+    settled = Signal()  # after another size
     opened = Signal(int)  # with so many pages; 0 of what has none to show
 
     def __init__(self) -> None:
@@ -43,6 +46,9 @@ class PageView(QWidget):
         self._blank = QPdfDocument(self)  # what the view shows while another is being opened
         self._looked, self._wanted = 0, (1, "")
         self.is_ready = False
+        self._kept, self._size = 1, QSize()
+        self._resized = QTimer(self, singleShot=True, interval=RESIZED)
+        self._resized.timeout.connect(self._keep_page)
         self._looking = QTimer(self, interval=0)
         self._looking.timeout.connect(self._look)
         self.pdf, self.text, self.message = QPdfView(self), QPlainTextEdit(), label("muted")
@@ -155,6 +161,17 @@ class PageView(QWidget):
         palette.setColor(QPalette.ColorRole.Dark, QColor(c.ground))
         self.pdf.setPalette(palette)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Stay on the page: pages of another width lie at other places."""
+        super().resizeEvent(event)
+        self._resized.start()
+
+    def _keep_page(self) -> None:
+        self._size = self.pdf.size()
+        if self.is_ready:
+            self.pdf.pageNavigator().jump(self._kept - 1, QPointF())
+        self.settled.emit()
+
     def _open_pdf(self, path: Path, password: str | None) -> None:
         self.document.setPassword(password or "")
         if self.document.load(str(path)) != QPdfDocument.Error.None_:
@@ -186,7 +203,7 @@ class PageView(QWidget):
         QTimer.singleShot(0, self, self._be_ready)  # the view lays its pages out first
 
     def _be_ready(self) -> None:
-        self.is_ready = True
+        self.is_ready, self._size, self._kept = True, self.pdf.size(), 1
         self.go_to(*self._wanted)
         self.opened.emit(self.document.pageCount())
 
@@ -209,6 +226,8 @@ class PageView(QWidget):
         self.stack.setCurrentWidget(self.message)
 
     def _moved(self, index: int) -> None:
+        if self.pdf.size() == self._size:  # else it has only another size, see `resizeEvent`
+            self._kept = index + 1
         self.number.setText(str(index + 1))
         self.back.setEnabled(index > 0)
         self.forth.setEnabled(index + 1 < self.document.pageCount())

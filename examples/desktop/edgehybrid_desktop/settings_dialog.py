@@ -54,7 +54,7 @@ class SettingsDialog(QDialog):
         form.addRow(
             "",
             _hint(
-                "A folder that `edgehybrid export` has made. It writes summaries and "
+                "A folder that “edgehybrid export” has made. It writes summaries and "
                 "answers itself, slowly, and may be wrong; the reader that is built "
                 "in quotes."
             ),
@@ -66,7 +66,7 @@ class SettingsDialog(QDialog):
             _hint(
                 "A document is then read once, and a reading that was broken off "
                 "goes on. What is kept holds the document's text: "
-                "`edgehybrid cache clear` deletes it."
+                "“edgehybrid cache clear” deletes it."
             ),
         )
         buttons = QDialogButtonBox(

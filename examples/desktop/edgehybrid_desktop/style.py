@@ -134,6 +134,11 @@ def sheet(c: Colors) -> str:
         selection-background-color: {c.accent}; }}
     QLineEdit:focus {{ border-color: {c.accent}; }}
     QLineEdit#ask {{ padding: 8px 12px; border-radius: 8px; }}
+    QCheckBox {{ spacing: {GAP}px; color: {c.text}; }}
+    QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {c.muted};
+        border-radius: 3px; background: {c.paper}; }}
+    QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent}; }}
+    QCheckBox::indicator:focus {{ border-color: {c.accent}; }}
     QSplitter::handle {{ background: {c.line}; }}
     QMenuBar {{ background: {c.ground}; border-bottom: 1px solid {c.line}; padding: 2px; }}
     QMenuBar::item {{ padding: 4px 9px; border-radius: 4px; background: transparent; }}

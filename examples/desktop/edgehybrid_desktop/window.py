@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QSettings, Qt, QTimer
+from PySide6.QtCore import QEvent, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -77,9 +77,9 @@ class Window(QMainWindow):
             self.splitter.setStretchFactor(index, stretch)
             self.splitter.setCollapsible(index, False)
         self.splitter.setHandleWidth(1)
-        self.side.setMinimumWidth(200)
-        self.middle.setMinimumWidth(440)
-        self.pages.setMinimumWidth(290)
+        self.side.setMinimumWidth(210)
+        self.middle.setMinimumWidth(420)
+        self.pages.setMinimumWidth(340)
         self.setCentralWidget(self.splitter)
 
     def _side(self) -> QWidget:
@@ -296,7 +296,7 @@ class Window(QMainWindow):
             self.view.repaint_text()
 
     def _restore(self) -> None:
-        self.resize(*SIZE)
+        self.resize(QSize(*SIZE).boundedTo(self.screen().availableSize()))
         self.splitter.setSizes(list(SIDES))
         if geometry := self._store.value("window/geometry"):
             self.restoreGeometry(geometry)
