@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import count
 
+from edgehybrid.documents.units import UNITS, place
 from edgehybrid_desktop.jobs import Exchange, Job
 from edgehybrid_desktop.messages import Answer, Cited
 from edgehybrid_desktop.style import Colors
@@ -17,7 +18,8 @@ from edgehybrid_desktop.texts import NOTHING_MATCHES, NOTHING_MATCHES_HINT
 
 _PAGE_CELL = "white-space: nowrap; padding: 0 14px 10px 0"
 #: How a language model cites pages, because it is asked to.
-_CITATION = re.compile(r"\[pp?\.\s*(\d{1,6})(?:\s*[-–,]\s*\d{1,6})*\]")
+_CITED = rf"pp?\.|(?:{'|'.join(UNITS)})s?"
+_CITATION = re.compile(rf"\[(?:{_CITED})\s*(\d{{1,6}})(?:\s*[-–,]\s*\d{{1,6}})*\]")
 
 
 def cited(job: Job) -> list[Cited]:
@@ -39,7 +41,7 @@ def html(job: Job, c: Colors) -> str:
         elif job.summary.written is not None:
             parts.append(_written(job.summary.written) + _may_be_wrong())
         else:
-            parts.append(_cited(job.summary.points, numbers))
+            parts.append(_cited(job.summary.points, job.summary.unit, numbers))
     if job.exchanges:
         parts.append('<p class="heading">Questions</p>')
     parts += [_exchange(exchange, job, numbers) for exchange in job.exchanges]
@@ -60,20 +62,20 @@ def _style(c: Colors) -> str:
     """
 
 
-def _cited(items: Iterable[Cited], numbers: Iterator[int]) -> str:
+def _cited(items: Iterable[Cited], unit: str, numbers: Iterator[int]) -> str:
     """A line for each: the page, which is a link, and the words."""
     rows = "".join(
         f'<tr><td class="page" align="right" style="{_PAGE_CELL}">'
-        f"{_link(item.page, next(numbers))}</td>"
+        f"{_link(unit, item.page, next(numbers))}</td>"
         f'<td style="padding: 0 0 10px 0">{escape(item.text)}</td></tr>'
         for item in items
     )
     return f'<table cellspacing="0" cellpadding="0" style="margin-top: 6px">{rows}</table>'
 
 
-def _link(page: int, number: int | None = None) -> str:
-    place = "" if number is None else f"#{number}"
-    return f'<a href="page:{page}{place}">p. {page}</a>'
+def _link(unit: str, page: int, number: int | None = None) -> str:
+    where = "" if number is None else f"#{number}"
+    return f'<a href="page:{page}{where}">{place(unit, page)}</a>'
 
 
 def _written(text: str) -> str:
@@ -103,9 +105,9 @@ def _exchange(exchange: Exchange, job: Job, numbers: Iterator[int]) -> str:
 
 def _answer(answer: Answer, numbers: Iterator[int]) -> str:
     if answer.written is not None:
-        pages = ", ".join(_link(page) for page in answer.sources)
-        sources = f'<p class="muted">Pages it attended to most: {pages}</p>' if pages else ""
+        pages = ", ".join(_link(answer.unit, page) for page in answer.sources)
+        sources = f'<p class="muted">It attended most to {pages}</p>' if pages else ""
         return _written(answer.written) + sources + _may_be_wrong()
     if not answer.passages:
         return f'<p>{NOTHING_MATCHES}</p><p class="muted">{NOTHING_MATCHES_HINT}</p>'
-    return _cited(answer.passages, numbers)
+    return _cited(answer.passages, answer.unit, numbers)

@@ -12,6 +12,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edgehybrid.documents.units import place
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -84,7 +86,11 @@ class Note:
 
 @dataclass(frozen=True)
 class Progress:
-    """From the process: how far a reading is; bytes are of the process and of the stream."""
+    """From the process: how far a reading is; bytes are of the process and of the stream.
+
+    `recognising` is the page whose text is being recognised in a picture, 0 if none is; `unit` is
+    what is counted as a page, such as a slide.
+    """
 
     job: int
     pages: int
@@ -92,6 +98,8 @@ class Progress:
     seconds: float
     peak_rss_bytes: int | None
     state_bytes: int
+    recognising: int = 0
+    unit: str = "page"
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Cited:
-    """Words and the page (1-based) that they stand on."""
+    """Words and the page, slide, section ... (1-based) that they stand on."""
 
     text: str
     page: int
@@ -125,13 +133,14 @@ class Summary:
     state_bytes: int
     resumed: bool
     notices: tuple[str, ...]
+    unit: str = "page"
 
     @property
     def text(self) -> str:
         """As it is copied and saved: a line for each point, with its page."""
         if self.written is not None:
             return self.written
-        return "\n".join(f"[p. {point.page}] {point.text}" for point in self.points)
+        return "\n".join(f"[{place(self.unit, p.page)}] {p.text}" for p in self.points)
 
 
 @dataclass(frozen=True)
@@ -146,6 +155,7 @@ class Answer:
     passages: tuple[Cited, ...]
     written: str | None
     sources: tuple[int, ...]
+    unit: str = "page"
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[[Message], None]
 #: Lower priority than the window's: on a busy machine that is what keeps it smooth.
-NICENESS = 5
+NICENESS = 10
 
 
 def main() -> int:
@@ -166,7 +166,7 @@ class Session:
 
         def progress(now: edgehybrid.Progress) -> bool:
             pages, memory = (now.pages_read, now.pages_total), (now.peak_rss_bytes, now.state_bytes)
-            self._tell(Progress(job, *pages, now.seconds, *memory))
+            self._tell(Progress(job, *pages, now.seconds, *memory, now.recognising, now.unit))
             return job not in self._stopped
 
         document = edgehybrid.read(
@@ -190,7 +190,6 @@ class Session:
             words=wish.words, points=wish.points, focus=wish.focus, show=self._show(order.job)
         )
         stats = made.stats
-        missing = unread(stats.pages, stats.pages_without_text, stats.unreadable_pages)
         return Summary(
             job=order.job,
             wish=wish,
@@ -202,14 +201,15 @@ class Session:
             peak_rss_bytes=stats.peak_rss_bytes,
             state_bytes=stats.state_bytes,
             resumed=stats.tokens_resumed > 0,
-            notices=(*missing, *made.notices),
+            notices=(*unread(stats), *made.notices),
+            unit=stats.unit,
         )
 
     def _answer(self, order: Ask) -> Answer:
         found = self._documents[order.job].ask(order.question, show=self._show(order.job))
         passages = tuple(Cited(passage.text, passage.page) for passage in found.passages)
         sources = tuple(source.page for source in found.sources)
-        return Answer(order.job, order.question, passages, found.written, sources)
+        return Answer(order.job, order.question, passages, found.written, sources, found.unit)
 
     def _show(self, job: int) -> Callable[[str], None]:
         """For a language model: passes on each piece, and stops the writing if that is wanted."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+from edgehybrid.documents.opening import SUFFIXES
+from edgehybrid.documents.units import counted, place
 from edgehybrid_desktop.jobs import Job, State
 from edgehybrid_desktop.messages import Progress, Summary
 
 #: Of documents that can be opened, for the dialog; whatever is dropped is tried.
-FILTER = "Documents (*.pdf *.md *.markdown *.mdown *.txt *.text);;All files (*)"
+FILTER = f"Documents ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
 NOTHING_MATCHES = "Nothing in this document matches."
 NOTHING_MATCHES_HINT = (
     "Answers are passages of the document, word for word, and none is close enough to this "
@@ -55,22 +57,19 @@ def memory(peak: int | None, state: int) -> str:
     return " · ".join([*parts, f"state {size(state)}"] if state else parts)
 
 
-def plural(count: int, what: str) -> str:
-    """`1 page`, `2,000 pages`."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
-
-
 def row(job: Job) -> str:
     """The second line of a document in the queue."""
     if job.state is State.READING:
         if job.progress is None:
             return "Opening …"
-        page = f"Page {job.progress.pages:,} of {job.progress.pages_total:,}"
+        if job.progress.recognising:
+            return f"Recognising {place(job.progress.unit, job.progress.recognising)} …"
+        page = f"{job.progress.unit.title()} {job.progress.pages:,} of {job.progress.pages_total:,}"
         if job.progress.pages == job.progress.pages_total:
             return "Writing the summary …"
         return f"{page} · {remaining(job.progress)}".rstrip(" ·")
     if job.state is State.DONE and job.summary is not None:
-        return plural(job.summary.pages, "page")
+        return counted(job.summary.unit, job.summary.pages)
     return {
         State.WAITING: "Waiting",
         State.STOPPING: "Stopping …",
@@ -86,7 +85,7 @@ def error(job: Job) -> str:
 
 def facts(summary: Summary) -> str:
     """The line below a document's name."""
-    parts = [plural(summary.pages, "page"), plural(summary.words, "word")]
+    parts = [counted(summary.unit, summary.pages), counted("word", summary.words)]
     if summary.resumed and summary.seconds < 0.1:
         parts.append("read before")
     else:
