@@ -126,15 +126,25 @@ def installed(project: Path) -> dict[str, tuple[int, bool]]:
 
 
 def reasons() -> dict[str, str]:
-    """Why each direct dependency is there: the remark beside it in pyproject.toml."""
-    text = (ROOT / "pyproject.toml").read_text()
+    """Why each direct dependency is there: the remark beside it in pyproject.toml, or above it."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (direct,) = re.findall(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
-    told = re.findall(r'^\s*"([\w-]+)[^"]*",\s*#\s*(.+)$', direct, re.MULTILINE)
-    own = {
+    found = {
         "edgehybrid": "the project itself, with its reader",
         "numpy": "arrays: all is made of them",
     }
-    return own | {canonical(name): reason for name, reason in reversed(told)}
+    above: list[str] = []
+    for line in direct.splitlines():
+        requirement, _, remark = line.partition("#")
+        name = re.match(r'\s*"([\w.-]+)', requirement)
+        if name is None:
+            above.append(remark.strip())
+            continue
+        reason = remark.strip() or " ".join(above)
+        if reason:
+            found.setdefault(canonical(name[1]), reason)
+        above = []
+    return found
 
 
 def table_of_wheels(by_python: dict[str, dict[str, Wheel]]) -> Iterator[str]:
@@ -177,6 +187,8 @@ def extra_requirements(extra: str) -> list[str]:
     ]
     found = []
     for requirement in extras[extra]:
+        if "platform_machine == 'x86_64'" in requirement:
+            continue
         nested = re.fullmatch(r"edgehybrid\[([\w,-]+)\]", requirement)
         names = nested[1].split(",") if nested else []
         found += [x for name in names for x in extra_requirements(name)] or [requirement]
