@@ -37,6 +37,7 @@ public final class Reader {
         let told = try Data(contentsOf: folder.appendingPathComponent("manifest.json"))
         manifest = try JSONDecoder().decode(Manifest.self, from: told)
         tokenizer = try Tokenizer(folder.appendingPathComponent("tokenizer.json"))
+        setenv("ORT_DISABLE_TELEMETRY", "1", 1) // before ONNX Runtime is there: it would report home
         environment = try ORTEnv(loggingLevel: .warning)
         let path = { folder.appendingPathComponent($0).path }
         step = try ORTSession(env: environment, modelPath: path("step.onnx"), sessionOptions: nil)

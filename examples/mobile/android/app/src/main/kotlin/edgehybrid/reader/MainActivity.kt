@@ -4,6 +4,7 @@ import android.app.Activity
 import android.content.Intent
 import android.net.Uri
 import android.os.Bundle
+import android.system.Os
 import android.widget.Button
 import android.widget.LinearLayout
 import android.widget.ScrollView
@@ -24,6 +25,7 @@ class MainActivity : Activity() {
 
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
+        Os.setenv("ORT_DISABLE_TELEMETRY", "1", true) // before ONNX Runtime is there: it would report
         answer = TextView(this).apply { setTextIsSelectable(true) }
         val button = Button(this).apply {
             text = "Choose a text file"
