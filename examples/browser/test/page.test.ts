@@ -5,13 +5,13 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browse, chromiumPath, serve } from "../scripts/serve.mjs";
 import { expected, PDF } from "./expected";
-import { browse, chromiumPath, serve, type Host } from "./serve";
 
 const LIMIT = 40e6;
 
 describe.skipIf(!chromiumPath)("the page", () => {
-  let browser: Browser, host: Host, page: Page, stranger: Server;
+  let browser: Browser, host: Awaited<ReturnType<typeof serve>>, page: Page, stranger: Server;
   const visits: string[] = [];
   const problems: string[] = [];
 
