@@ -5,7 +5,8 @@
     for point in summary.points:
         print(point.page, point.text)
 
-Importing this package loads nothing heavy; names are looked up when first used.
+Importing this package loads nothing heavy; names are looked up when first used. It forbids ONNX
+Runtime its telemetry, in this process and its children; see `edgehybrid.telemetry`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from edgehybrid.telemetry import forbid
+
+forbid()
+
 if TYPE_CHECKING:
     from edgehybrid.batch.report import Report
     from edgehybrid.batch.run import FolderProgress, summarize_folder
     from edgehybrid.documents import Document, open_document
     from edgehybrid.errors import EdgehybridError
+    from edgehybrid.frozen import freeze_support
     from edgehybrid.runtime.chat import Chat
     from edgehybrid.runtime.model import Model, load
     from edgehybrid.runtime.stream import Stream
@@ -51,6 +57,7 @@ __all__ = [
     "ask",
     "explain",
     "fit_router",
+    "freeze_support",
     "load",
     "open_document",
     "read",
@@ -78,6 +85,7 @@ _HOMES = {
     "ask": "edgehybrid.tasks.ask",
     "explain": "edgehybrid.tasks.explain",
     "fit_router": "edgehybrid.tasks.fit_router",
+    "freeze_support": "edgehybrid.frozen",
     "load": "edgehybrid.runtime.model",
     "open_document": "edgehybrid.documents",
     "read": "edgehybrid.tasks.read",

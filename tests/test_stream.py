@@ -26,6 +26,16 @@ def ids() -> np.ndarray:
     return np.random.default_rng(3).integers(0, 260, TOKENS)
 
 
+def test_a_chunk_may_fill_all_rows(
+    bundles: dict[str, Path], ids: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With eight lanes, those of AVX2 and NEON, 256 tokens leave no row over as with sixteen."""
+    wanted = edgehybrid.load(bundles["int8"], threads=1).stream().feed(ids)
+    monkeypatch.setattr("edgehybrid.runtime.model.CHUNK", 48)  # a multiple of both tiles' rows
+    got = edgehybrid.load(bundles["int8"], threads=1).stream().feed(ids)
+    np.testing.assert_allclose(got, wanted, atol=2e-3)
+
+
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -15,6 +15,7 @@ from edgehybrid.batch.journal import Journal, Record, name_of
 from edgehybrid.batch.output import output_of, write_output
 from edgehybrid.batch.report import DONE, FAILED, UP_TO_DATE, Report, Row
 from edgehybrid.batch.work import Made, Outcome, Setup, Task, one_line
+from edgehybrid.documents import ocr
 from edgehybrid.errors import RequestError
 from edgehybrid.tasks.rendering import shown
 
@@ -145,7 +146,7 @@ def _look(path: Path, setup: Setup) -> _Content:
         while block := file.read(1 << 20):
             digest.update(block)
     told = setup.options.told()
-    parts = [FORMAT, setup.version, setup.fingerprint, told, digest.hexdigest()]
+    parts = [FORMAT, setup.version, setup.fingerprint, told, ocr.version(), digest.hexdigest()]
     return _Content(hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32], stamp)
 
 

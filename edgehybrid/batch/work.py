@@ -193,7 +193,7 @@ def _notes(summary: Summary, options: Options) -> list[str]:
 
     stats = summary.stats
     lines = [*summary.notices]
-    lines += unread(stats.pages, stats.pages_without_text, stats.unreadable_pages)
+    lines += unread(stats)
     if stats.tokens_written >= (options.max_tokens or MAX_TOKENS):
         lines.append(f"the summary was cut off after {stats.tokens_written:,} tokens")
     return lines

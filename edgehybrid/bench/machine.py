@@ -16,7 +16,7 @@ def describe_machine() -> dict[str, str | int]:
     """Processor, cores, system, versions and today's date."""
     told: dict[str, str | int] = {
         "date": datetime.date.today().isoformat(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -27,7 +27,7 @@ def describe_machine() -> dict[str, str | int]:
     return told
 
 
-def _processor() -> str:
+def processor_name() -> str:
     """Its name; on a Raspberry Pi that of the board."""
     for path, key in (("/proc/device-tree/model", ""), ("/proc/cpuinfo", "model name")):
         with suppress(OSError):

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgehybrid.cli.inspect import Format
-from edgehybrid.cli.opening import BUDGET, ROUTER, keeping, page_range, source, token_budget, warn
+from edgehybrid.cli.opening import (
+    BUDGET,
+    FILE,
+    ROUTER,
+    keeping,
+    page_range,
+    source,
+    token_budget,
+    warn_of_reading,
+)
+from edgehybrid.documents.units import place
 
 if TYPE_CHECKING:
     from edgehybrid.tasks.ask import Answer
@@ -19,7 +29,7 @@ NOTHING = 1
 
 
 def ask(
-    file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
+    file: Annotated[str, typer.Argument(help=FILE)],
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     passages: Annotated[int, typer.Option(help="Show at most so many.")] = 3,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,
@@ -74,7 +84,7 @@ def ask(
             progress=progress,
         )
     found = document.reading
-    warn(found.pages, tuple(found.pages_without_text), tuple(found.unreadable_pages))
+    warn_of_reading(found)
     told = answer(document, asked)
     typer.echo(_render(told, format))
     if told.written is None and not told.passages:
@@ -94,8 +104,10 @@ def _render(answer: Answer, format: Format) -> str:
         told: dict[str, Any] = {"answer": answer.text, **dataclasses.asdict(answer)}
         return json.dumps(told, ensure_ascii=False, indent=2)
     if answer.written is not None:
-        named = ", ".join(f"p. {source.page} ({source.share:.0%})" for source in answer.sources)
+        named = ", ".join(
+            f"{place(answer.unit, source.page)} ({source.share:.0%})" for source in answer.sources
+        )
         return f"\n\nAttended to most: {named}" if named else ""
     if not answer.passages:
         return "Nothing in this document matches."
-    return "\n".join(f"[p. {p.page}] {p.text}" for p in answer.passages)
+    return "\n".join(f"[{place(answer.unit, p.page)}] {p.text}" for p in answer.passages)

@@ -30,20 +30,53 @@ def bench(
     router: Annotated[str | None, typer.Option(help=ROUTER)] = None,
     format: Annotated[Format, typer.Option(help="How to print it.")] = Format.text,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this PNG or SVG.")] = None,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Memory alone: peak, state and KV cache.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="With --memory: write charts and tables as one page.")
+    ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(help="With --memory: show this JSON of an earlier run; may be repeated."),
+    ] = None,
 ) -> None:
     """Measure how fast a bundle reads and writes here, and in how much memory.
 
     Each length is read in a process of its own, random tokens, several times; then 32 tokens are
     written, if the bundle is a language model.
 
+    With --memory each length is read once, and beside the peak of the process and the bytes of
+    state and KV cache stands the KV cache of a plain transformer of the same size, computed. Its
+    --format json is made to be sent to others: format 1, kind "edgehybrid memory", machine with
+    versions, model, transformer, and rows of tokens, peak_rss_bytes, state_bytes, cache_bytes and
+    transformer_bytes; the handbook's chapter on measuring memory explains each. With --compare
+    nothing is measured: such files are shown, and drawn together.
+
     Examples:
 
       edgehybrid bench
 
       edgehybrid bench --bundle granite-350m-int8 --contexts 512,4k,32k --plot speed.png
+
+      edgehybrid bench --memory --contexts 1k,32k,1m --html memory.html
+
+      edgehybrid bench --memory --format json > mine.json
+
+      edgehybrid bench --memory --compare mine.json --compare yours.json --html both.html
     """
-    from edgehybrid.bench.machine import describe_machine
     from edgehybrid.bench.measuring import Plan, measure
+
+    if memory:
+        from edgehybrid.cli.bench_memory import bench_memory
+
+        plan = Plan(bundle, 1, 1, threads, token_budget(budget), router)
+        lengths = None if compare else parse_contexts(contexts)
+        bench_memory(plan, lengths, compare or [], format is Format.json, plot=plot, html=html)
+        return
+    if html is not None or compare:
+        raise RequestError("--html and --compare go with --memory: add it")
+    from edgehybrid.bench.machine import describe_machine
 
     tokens, rows = token_budget(budget), []
     for context in parse_contexts(contexts):

@@ -9,19 +9,20 @@ import typer
 
 from edgehybrid.cli.opening import (
     BUDGET,
+    FILE,
     ROUTER,
     check_target,
     keeping,
     page_range,
     source,
     token_budget,
-    warn,
+    warn_of_reading,
 )
 from edgehybrid.tasks.rendering import shown
 
 
 def explain(
-    file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
+    file: Annotated[str, typer.Argument(help=FILE)],
     html: Annotated[str, typer.Option(help="The file to write; - writes standard output.")],
     words: Annotated[int | None, typer.Option(help="Length of the summary, in words.")] = None,
     points: Annotated[int | None, typer.Option(help="Number of sentences.")] = None,
@@ -70,7 +71,7 @@ def explain(
             progress=progress,
         )
     found = explanation.document.reading
-    warn(found.pages, tuple(found.pages_without_text), tuple(found.unreadable_pages))
+    warn_of_reading(found)
     if html == "-":
         typer.echo("".join(explanation.html()).encode(), nl=False)
         return

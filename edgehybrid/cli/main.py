@@ -13,12 +13,14 @@ from edgehybrid.cli import cache
 from edgehybrid.cli.ask import ask
 from edgehybrid.cli.bench import bench
 from edgehybrid.cli.chat import chat
+from edgehybrid.cli.doctor import doctor
 from edgehybrid.cli.explain import explain
 from edgehybrid.cli.fit_router import fit_router
 from edgehybrid.cli.generate import generate
 from edgehybrid.cli.guarding import guarded, prepare
 from edgehybrid.cli.inspect import inspect
 from edgehybrid.cli.read import read
+from edgehybrid.cli.serve import serve
 from edgehybrid.cli.summarize import summarize
 
 
@@ -32,7 +34,8 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for command in (summarize, read, ask, explain, chat, generate, inspect, bench, fit_router):
+    reading, writing = (summarize, read, ask, explain), (chat, generate, serve)
+    for command in (*reading, *writing, inspect, bench, doctor, fit_router):
         app.command()(guarded(command))
     kept = typer.Typer(no_args_is_help=True, help="Show or delete the readings that are kept.")
     for name, action in cache.COMMANDS.items():

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from edgehybrid.errors import RequestError
-from edgehybrid.tasks.rendering import unread
+from edgehybrid.tasks.rendering import Found, recognised, unread
 
 if TYPE_CHECKING:
     from edgehybrid.documents import Document
     from edgehybrid.runtime.budgets import ByLayer
     from edgehybrid.tasks.keeping import Keep
 
-#: Help of options that several commands have.
+#: Help of what several commands have.
+FILE = "PDF, Office, EPUB, HTML, RTF, mail, Markdown or text; - reads standard input."
 BUDGET = "Tokens kept per KV head: 64; by layer 2:64,10:128; by KV head 2:64/32."
 ROUTER = (
     "Which tokens are kept: learned, fitted, window, keynorm, keydiff, lagkv, expected, h2o, tova "
@@ -43,15 +44,15 @@ def page_range(text: str | None) -> tuple[int, int] | None:
     return first, int(match[2] or first)
 
 
-def byte_count(text: str) -> int:
-    """What `--checkpoint-bytes` says: `64M` is 64 * 1024 * 1024.
+def byte_count(text: str, option: str = "--checkpoint-bytes") -> int:
+    """What an option says that is a size: `64M` is 64 * 1024 * 1024.
 
     Raises:
         RequestError: it is no size.
     """
     match = re.fullmatch(r"(\d{1,15})([KMG]?)B?", text.strip().upper())
     if not match:
-        raise RequestError(f"--checkpoint-bytes {text!r} is not a size such as 500K, 64M or 2G")
+        raise RequestError(f"{option} {text!r} is not a size such as 500K, 64M or 2G")
     return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
 
 
@@ -81,13 +82,14 @@ def keeping(checkpoint_bytes: str, state: str) -> Keep:
 
 @contextmanager
 def source(file: str, command: str) -> Iterator[str | Document]:
-    """The path, or what standard input holds: a PDF goes through a temporary file."""
+    """The path, or what standard input holds: all but text goes through a temporary file."""
     if file != "-":
         yield file
         return
     from edgehybrid.documents.document import Document
+    from edgehybrid.documents.formats import kind_of
     from edgehybrid.documents.opening import decode
-    from edgehybrid.documents.plain import MAX_TEXT_BYTES
+    from edgehybrid.documents.plain import MAX_TEXT_BYTES, SNIFF_BYTES
     from edgehybrid.errors import DocumentTooLarge, EmptyFile
 
     data = sys.stdin.buffer.read(MAX_TEXT_BYTES + 1)
@@ -95,9 +97,9 @@ def source(file: str, command: str) -> Iterator[str | Document]:
         raise DocumentTooLarge(
             f"standard input holds over {MAX_TEXT_BYTES} bytes; put it into a file and name that"
         )
-    if b"%PDF-" in data[:1024]:
+    if kind_of(Path("stdin"), data[:SNIFF_BYTES]) != "text":
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "stdin.pdf"
+            path = Path(folder) / "stdin"
             path.write_bytes(data)
             yield str(path)
         return
@@ -123,7 +125,14 @@ def check_target(option: str, target: Path, *sources: Path) -> None:
             raise RequestError(f"{option} {target} is the document itself; name another file")
 
 
-def warn(pages: int, without_text: tuple[int, ...], unreadable: tuple[int, ...]) -> None:
+def warn(found: Found) -> None:
     """Say on stderr what could not be read: nothing is left out silently."""
-    for line in unread(pages, without_text, unreadable):
+    for line in unread(found):
         typer.echo(f"edgehybrid: {line}", err=True)
+
+
+def warn_of_reading(found: Found) -> None:
+    """The same, and what was read off pictures; a summary has that among its notices."""
+    for line in recognised(found):
+        typer.echo(f"edgehybrid: {line}", err=True)
+    warn(found)

@@ -16,14 +16,19 @@ Move = Callable[[int, int, str, str], None]
 
 
 @contextmanager
-def progress_bar(part: str = "page") -> Iterator[Callable[[Progress], None] | None]:
+def progress_bar(part: str | None = None) -> Iterator[Callable[[Progress], None] | None]:
     """Yield a callback that moves a bar, or None if stderr is no terminal; `part`: what counts."""
+    ahead = [0]
     with _bar() as move:
 
         def show(now: Progress) -> None:
             if move is not None:
-                text = f"{part} {now.pages_read} of {now.pages_total}"
-                move(now.pages_read, now.pages_total, text, _note(now))
+                unit, seen = part or now.unit, max(now.pages_read, now.recognising - 1)
+                text = f"{unit} {seen} of {now.pages_total}"
+                if now.recognising:  # far ahead of what was read, and what takes the time
+                    text = f"recognising {unit} {now.recognising} of {now.pages_total}"
+                move(max(seen, ahead[0]), now.pages_total, text, _note(now))
+                ahead[0] = max(seen, ahead[0])
 
         yield show if move is not None else None
 

@@ -9,18 +9,20 @@ import typer
 
 from edgehybrid.cli.opening import (
     BUDGET,
+    FILE,
     ROUTER,
     keeping,
     page_range,
     source,
     token_budget,
-    warn,
+    warn_of_reading,
 )
+from edgehybrid.documents.units import counted
 from edgehybrid.tasks.rendering import shown
 
 
 def read(
-    file: Annotated[str, typer.Argument(help="PDF, Markdown or text; - reads standard input.")],
+    file: Annotated[str, typer.Argument(help=FILE)],
     pages: Annotated[str | None, typer.Option(help="Pages to read, such as 3-17.")] = None,
     damaged: Annotated[bool, typer.Option(help="Read what is left of a damaged PDF.")] = False,
     model: Annotated[Path | None, typer.Option(help="A bundle's folder.")] = None,
@@ -58,9 +60,10 @@ def read(
             progress=progress,
         )
     found = document.reading
-    warn(found.pages, tuple(found.pages_without_text), tuple(found.unreadable_pages))
+    warn_of_reading(found)
     again = f", {found.resumed:,} of them before" if found.resumed else ""
     typer.echo(
-        f"{shown(document.name)}: {found.pages:,} pages, {found.tokens:,} tokens read{again}; "
+        f"{shown(document.name)}: {counted(found.unit, found.pages)}, "
+        f"{found.tokens:,} tokens read{again}; "
         f"{document.stream.nbytes:,} bytes are remembered"
     )

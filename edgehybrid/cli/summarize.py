@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
 def summarize(
     file: Annotated[
-        str, typer.Argument(help="PDF, Markdown or text, or a folder; - reads standard input.")
+        str,
+        typer.Argument(
+            help="PDF, Office, EPUB, HTML, RTF, mail, Markdown or text, or a folder; - reads "
+            "standard input."
+        ),
     ],
     words: Annotated[int | None, typer.Option(help="Length of the summary, in words.")] = None,
     points: Annotated[int | None, typer.Option(help="Number of sentences.")] = None,
@@ -129,8 +133,7 @@ def summarize(
     typer.echo("" if printer.began else render(summary, format))
     for notice in summary.notices:
         typer.echo(f"edgehybrid: {shown(notice)}", err=True)
-    stats = summary.stats
-    warn(stats.pages, stats.pages_without_text, stats.unreadable_pages)
+    warn(summary.stats)
     if summary.written is not None:
         _tell_tokens(summary.stats, max_tokens)
 

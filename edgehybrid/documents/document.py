@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from edgehybrid.documents.units import Unit
 from edgehybrid.documents.words import count_words
 
 #: What a block of text is. Only `prose` and `list` are ever quoted; all kinds are read.
@@ -34,13 +35,15 @@ class PageText(NamedTuple):
     """The blocks of one page, in reading order.
 
     `continues` says that the last block goes on with the first block of the next page.
-    `readable` is False where the page itself could not be parsed.
+    `readable` is False where the page itself could not be parsed; `recognised` is True where its
+    text was read off a picture (OCR), which makes mistakes.
     """
 
     number: int
     blocks: tuple[Block, ...]
     continues: bool = False
     readable: bool = True
+    recognised: bool = False
 
 
 class Sentence(NamedTuple):
@@ -64,8 +67,9 @@ class Page(NamedTuple):
 class Document:
     """A document that was read whole into memory.
 
-    `pages_without_text` and `unreadable_pages` hold page numbers (1-based). `language` is that of
-    most of its prose (ISO 639), None if there is too little to tell.
+    `pages_without_text`, `unreadable_pages` and `recognised_pages` (by OCR) hold page numbers
+    (1-based). `language` is that of most of its prose (ISO 639), None if there is too little to
+    tell. `unit` says what is counted as a page: in a presentation it is a slide.
     """
 
     name: str
@@ -74,6 +78,8 @@ class Document:
     pages_without_text: tuple[int, ...] = ()
     unreadable_pages: tuple[int, ...] = ()
     language: str | None = None
+    recognised_pages: tuple[int, ...] = ()
+    unit: Unit = "page"
 
     @property
     def words(self) -> int:
@@ -94,7 +100,8 @@ class Document:
         pages = tuple(page for page in self.pages if wanted(page.number))
         if not pages:
             raise RequestError(
-                f"pages {first}-{last} were asked of {self.name}, which has {len(self.pages)}"
+                f"{self.unit}s {first}-{last} were asked of {self.name}, which has "
+                f"{len(self.pages)}"
             )
         return Document(
             name=self.name,
@@ -103,6 +110,8 @@ class Document:
             pages_without_text=tuple(filter(wanted, self.pages_without_text)),
             unreadable_pages=tuple(filter(wanted, self.unreadable_pages)),
             language=self.language,
+            recognised_pages=tuple(filter(wanted, self.recognised_pages)),
+            unit=self.unit,
         )
 
     @classmethod
@@ -117,8 +126,8 @@ class Document:
         return cls.from_pages(pages_of_text(text), name=name)
 
     @classmethod
-    def from_pages(cls, pages: Iterable[PageText], *, name: str) -> Document:
-        """Collect pages as a format's reader yields them.
+    def from_pages(cls, pages: Iterable[PageText], *, name: str, unit: Unit = "page") -> Document:
+        """Collect pages as a format's reader yields them; `unit` is what it counts as one.
 
         Raises:
             NoText: no page has words.
@@ -130,7 +139,7 @@ class Document:
 
         kept = tuple(pages)
         if not any(page.blocks for page in kept):
-            raise NoText(f"{name}: no text on any of {len(kept)} pages; nothing to summarise")
+            raise NoText(f"{name}: no text on any of {len(kept)} {unit}s; nothing to summarise")
         languages = Languages()
         return cls(
             name=name,
@@ -139,4 +148,6 @@ class Document:
             pages_without_text=tuple(p.number for p in kept if p.readable and not p.blocks),
             unreadable_pages=tuple(p.number for p in kept if not p.readable),
             language=languages.most,
+            recognised_pages=tuple(p.number for p in kept if p.recognised),
+            unit=unit,
         )

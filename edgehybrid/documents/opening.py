@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from edgehybrid.documents.document import Document, PageText
+from edgehybrid.documents.formats import MARKDOWN_SUFFIXES, OTHER_SUFFIXES, kind_of
 from edgehybrid.documents.isolated.order import Kind, Order
 from edgehybrid.documents.isolated.pages import Pages
 from edgehybrid.documents.plain import MAX_TEXT_BYTES, SNIFF_BYTES, decode, split
+from edgehybrid.documents.units import Unit
 from edgehybrid.errors import EmptyFile, NotFound, NotThisFormat, RequestError
 
-MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdown")
 #: How names of documents end, where a folder is searched for them; a file that is named is opened
 #: whatever its name is.
-SUFFIXES = (".pdf", *MARKDOWN_SUFFIXES, ".txt", ".text")
+SUFFIXES = (".pdf", *MARKDOWN_SUFFIXES, ".txt", ".text", *OTHER_SUFFIXES)
 #: Files of at most so many bytes are read in this process, which spares the start of another:
 #: whatever they hold, they take at most some 150 MB, and 5 s for text, 1 s for Markdown.
 HERE: dict[Kind, int] = {"text": 1 << 22, "markdown": 1 << 15}
@@ -33,9 +34,15 @@ class PageSource:
     name: str
     pages: Iterable[PageText]
     page_count: int
+    unit: Unit = "page"
 
     def __iter__(self) -> Iterator[PageText]:
         return iter(self.pages)
+
+    def watch(self, on_recognising: Callable[[int], None]) -> None:
+        """Let `on_recognising` be told each page (1-based) whose text is about to be recognised."""
+        if isinstance(self.pages, Pages):
+            self.pages.on_recognising = on_recognising
 
     def __enter__(self) -> PageSource:
         return self
@@ -58,7 +65,7 @@ def open_document(
     pages: tuple[int, int] | None = None,
     damaged: bool = False,
 ) -> Document:
-    """Read a PDF, Markdown or text file whole.
+    """Read a file whole: PDF, Word, PowerPoint, OpenDocument, EPUB, HTML, RTF, mail, text.
 
     Args:
         path: the file.
@@ -70,7 +77,7 @@ def open_document(
         DocumentError: the file is missing, empty, damaged, encrypted, too large or without text.
     """
     with open_pages(path, password=password, pages=pages, damaged=damaged) as source:
-        return Document.from_pages(source, name=source.name)
+        return Document.from_pages(source, name=source.name, unit=source.unit)
 
 
 def open_pages(
@@ -84,15 +91,12 @@ def open_pages(
     check_range(pages)
     file = Path(path)
     head, size = _look_at(file)
-    if b"%PDF-" in head[:1024] or file.suffix.lower() == ".pdf":
-        kind: Kind = "pdf"
-    else:
-        kind = "markdown" if file.suffix.lower() in MARKDOWN_SUFFIXES else "text"
-    if kind != "pdf" and size > MAX_TEXT_BYTES:
+    kind = kind_of(file, head)
+    if kind not in ("pdf", "archive") and size > MAX_TEXT_BYTES:
         raise NotThisFormat(f"{file} has {size} bytes, over {MAX_TEXT_BYTES}: too large for a text")
     order = Order(os.path.abspath(os.fspath(path)), password, pages, damaged, kind)
     source = Pages(order, isolated=size > HERE.get(kind, -1))
-    return PageSource(order.name, source, source.last - source.first + 1)
+    return PageSource(order.name, source, source.last - source.first + 1, source.unit)
 
 
 def check_range(pages: tuple[int, int] | None) -> None:

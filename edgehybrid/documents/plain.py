@@ -22,7 +22,7 @@ def read_order(order: Order, on_page: Callable[[int], None]) -> Iterator[Header 
         DocumentError: the file cannot be read, or is no text.
         RequestError: the file does not have the pages that were asked for.
     """
-    text = decode(_bytes(Path(order.path)), order.name)
+    text = decode(read_bytes(Path(order.path)), order.name)
     pages = split(text, order.name, order.pages, markdown=order.kind == "markdown")
     del text
     header = Header(pages[-1].number, pages[0].number, pages[-1].number)
@@ -64,14 +64,20 @@ def decode(data: bytes, name: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace")
     if b"\0" in data[:SNIFF_BYTES]:
-        raise NotThisFormat(f"{name} is not text; PDF, Markdown and plain text are read")
+        raise NotThisFormat(f"{name} is not text, nor another format that is read")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", errors="replace")
 
 
-def _bytes(file: Path) -> bytes:
+def read_bytes(file: Path) -> bytes:
+    """All of a file that is read whole.
+
+    Raises:
+        NotFound: it cannot be opened.
+        NotThisFormat: it is too large.
+    """
     try:
         with file.open("rb") as opened:
             data = opened.read(MAX_TEXT_BYTES + 1)

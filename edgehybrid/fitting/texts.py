@@ -86,10 +86,12 @@ def _tokens(prompt: Prompt, files: Sequence[str | os.PathLike[str]]) -> Ids:
         with open_pages(file) as source:
             for page in source:
                 text = "\n\n".join(block.text for block in page.blocks)
-                parts.append(np.array(prompt.page(page.number, text) if text else [], np.int32))
+                parts.append(
+                    np.array(prompt.page(page.number, text, source.unit) if text else [], np.int32)
+                )
                 count += len(parts[-1])
                 if count > MOST_TOKENS:
                     raise RequestError(f"the texts have over {MOST_TOKENS:,} tokens; give fewer")
         if count == before:
-            raise NoText(f"{source.name}: no text on any of {source.page_count} pages")
+            raise NoText(f"{source.name}: no text on any of {source.page_count} {source.unit}s")
     return np.concatenate([np.zeros(0, np.int32), *parts])

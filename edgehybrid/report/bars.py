@@ -69,18 +69,19 @@ def bar(counts: Counts) -> str:
     )
 
 
-def strip(pages: dict[int, Counts]) -> str:
-    """All pages at a glance, each a link."""
-    items = "".join(map(_cell, pages.values()))
+def strip(pages: dict[int, Counts], unit: str) -> str:
+    """All pages at a glance, each a link; `unit` is what is counted as one."""
+    items = "".join(_cell(counts, unit) for counts in pages.values())
     return (
-        '<nav class="strip-of-pages" aria-label="Pages">\n<h2>Pages</h2>\n'
+        f'<nav class="strip-of-pages" aria-label="{unit.capitalize()}s">\n'
+        f"<h2>{unit.capitalize()}s</h2>\n"
         f'<ol class="strip">\n{items}</ol>\n</nav>\n'
     )
 
 
-def _cell(counts: Counts) -> str:
+def _cell(counts: Counts, unit: str) -> str:
     height = 28 * counts.share
-    name = f"page {counts.page}" if counts.page else "before the first page"
+    name = f"{unit} {counts.page}" if counts.page else f"before the first {unit}"
     told = f"{name}: {counts.told()}"
     return (
         f'<li><a href="#page-{counts.page}" title="{told}" aria-label="{told}">'

@@ -21,10 +21,11 @@ def totals(explanation: Explanation, marks: Marks) -> str:
     document = explanation.document
     reading, stream = document.reading, document.stream
     counts = Counts(0, stream.position, *marks.counts(0, stream.position), 1.0, marks.full)
+    unit = reading.unit.capitalize()
     told = {
         "Model": escaped(document.model.bundle.name),
         "Router": stream.kind.router or "none",
-        "Pages": f"{reading.pages:,}",
+        f"{unit}s": f"{reading.pages:,}",
         "Words": f"{reading.words:,}",
         "Tokens": counts.told(),
         "State": f"{stream.nbytes:,} bytes",
@@ -32,8 +33,9 @@ def totals(explanation: Explanation, marks: Marks) -> str:
     if not explanation.layers:
         told["Tokens"] = f"{stream.position:,}, none kept: this model has no attention layer"
     for name, numbers in (
-        ("Pages without text", reading.pages_without_text),
-        ("Pages that could not be parsed", reading.unreadable_pages),
+        (f"{unit}s without text", reading.pages_without_text),
+        (f"{unit}s that could not be parsed", reading.unreadable_pages),
+        (f"{unit}s read off pictures (OCR)", reading.recognised_pages),
     ):
         if numbers:
             told[name] = ", ".join(map(str, numbers))
@@ -45,8 +47,9 @@ def cited(explanation: Explanation) -> str:
     """The sentences of the summary, each linked to its place."""
     if not explanation.points:
         return ""
+    unit = explanation.document.reading.unit.capitalize()
     items = "".join(
-        f'<li id="point-{i}"><a href="#cited-{i}">Page {point.page}</a>: '
+        f'<li id="point-{i}"><a href="#cited-{i}">{unit} {point.page}</a>: '
         f'<q dir="auto" lang="">{escaped(point.text)}</q></li>\n'
         for i, point in enumerate(explanation.points, start=1)
     )

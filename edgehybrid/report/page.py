@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ import edgehybrid
 from edgehybrid.report.bars import Counts, bar, count_pages, strip
 from edgehybrid.report.body import blocks
 from edgehybrid.report.escaping import escaped
+from edgehybrid.report.head import head
 from edgehybrid.report.marks import marks_of
 from edgehybrid.report.overview import cited, layers, legend, totals
 from edgehybrid.report.style import STYLE
@@ -25,18 +24,20 @@ def page_of(explanation: Explanation) -> Iterator[str]:
     document = explanation.document
     marks = marks_of(explanation.layers, document.stream.position)
     counts = count_pages(explanation.text.units, marks)
-    yield _head(document.name)
+    yield head(f"{document.name}: what was kept", STYLE)
+    yield '<a class="skip" href="#text">Skip to the text</a>\n'
     yield f"<h1>What was kept of {_isolated(document.name)}</h1>\n"
     yield totals(explanation, marks)
     yield cited(explanation)
     yield legend(explanation, marks)
     yield layers(explanation.layers)
-    yield strip(counts)
+    unit = document.reading.unit
+    yield strip(counts, unit)
     yield '<main id="text" lang="">\n'
     numbers = {unit: i for i, unit in enumerate(explanation.cited, start=1)}
     places = enumerate(explanation.text.units)
     for page, group in groupby(places, key=lambda place: place[1].page):
-        yield _heading(counts[page])
+        yield _heading(counts[page], unit)
         yield from blocks(group, explanation.text, marks, numbers)
         yield "</section>\n"
     yield "</main>\n<footer><p>This page is complete in itself: it loads nothing, sends nothing "
@@ -44,25 +45,11 @@ def page_of(explanation: Explanation) -> Iterator[str]:
     yield "</body>\n</html>\n"
 
 
-def _head(name: str) -> str:
-    style = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escaped(name)}: what was kept</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        '<a class="skip" href="#text">Skip to the text</a>\n'
-    )
-
-
 def _isolated(name: str) -> str:
     return f'<bdi lang="">{escaped(name)}</bdi>'
 
 
-def _heading(counts: Counts) -> str:
-    title = f"Page {counts.page}" if counts.page else "Before the first page"
+def _heading(counts: Counts, unit: str) -> str:
+    title = f"{unit.capitalize()} {counts.page}" if counts.page else f"Before the first {unit}"
     told = f'<p class="count" lang="en">{counts.told()}</p>\n'
     return f'<section id="page-{counts.page}">\n<h2 lang="en">{title}</h2>\n{bar(counts)}{told}'

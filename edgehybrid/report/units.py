@@ -75,13 +75,13 @@ def text_of_sentences(tokenizer: Tokenizer, sentences: Sequence[Sentence]) -> Te
 def text_of_pages(model: Model, document: Document) -> Text:
     """What a language model has read."""
     prompt = Prompt(model)
-    before = prompt.before(document.name)
+    before = prompt.before(document.name, document.unit)
     shown = _shown(model.tokenizer, before)
     units = [Unit("".join(shown), 0, BEFORE, 0, len(before))]
     for page in document.pages:
         if page.text:
             start = units[-1].start + units[-1].tokens
-            text = prompt.page_text(page.number, page.text)
+            text = prompt.page_text(page.number, page.text, document.unit)
             units.append(Unit(text, page.number, WHOLE, start, len(prompt.encoder.spans(text))))
 
     def spans(unit: Unit) -> Spans:

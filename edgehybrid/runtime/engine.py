@@ -259,7 +259,9 @@ def _run(
     program.set(planner.rows, count)
     program.be_quick(few=count <= FEW)
     program.set(planner.head_rows, logits)
-    program.set(planner.head_from, planner.h[max(count - logits, 0)].ctypes.data)
+    # A row that exists also when no logits are wanted: h may have no more rows than a chunk.
+    first = max(count - max(logits, 1), 0)
+    program.set(planner.head_from, planner.h[first].ctypes.data)
     program.run(count)
 
 

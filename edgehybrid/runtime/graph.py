@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from edgehybrid.errors import BundleDamaged
 from edgehybrid.runtime.graph_check import check_graph
 
+ort.disable_telemetry_events()
+
 _lock = threading.Lock()
 _arena_ready = False
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from edgehybrid.bundle import CHAT_TEMPLATE, MANIFEST, Bundle
 from edgehybrid.errors import BundleDamaged, RequestError
+from edgehybrid.frozen import can_start
+from edgehybrid.frozen import command as packed
 from edgehybrid.runtime.parts import Message, Part, divide, hide
 
 MAX_TEMPLATE_BYTES = 1 << 20
@@ -120,15 +122,16 @@ def _prompt(bundle: Bundle) -> dict[str, Any]:
 
 def _render(template: str, variables: dict[str, object]) -> dict[str, str]:
     """What `edgehybrid.runtime.rendering` answers, in a process of its own where there can be."""
-    if not sys.executable or getattr(sys, "frozen", False):
+    if not can_start():
         from edgehybrid.runtime.rendering import render
 
         return render(template, variables)
     paths = [str(Path(__file__).resolve().parents[2]), *(os.path.abspath(p) for p in sys.path if p)]
+    start = packed("template") or [sys.executable, "-I", "-c", _BOOT, json.dumps(paths)]
     request = json.dumps({"template": template, "variables": variables}).encode()
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-c", _BOOT, json.dumps(paths)],
+            start,
             input=request,
             capture_output=True,
             timeout=SECONDS,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from edgehybrid.documents.document import Document
+from edgehybrid.documents.units import Unit
 from edgehybrid.errors import RequestError
 from edgehybrid.tasks.keeping import Keep
 from edgehybrid.tasks.matching import matches, meaning, no_match
@@ -56,6 +57,7 @@ class Answer:
         document: its name.
         model: the bundle's name.
         seconds: from the question to the end of the answer.
+        unit: what is counted as a page: in a presentation it is a slide.
     """
 
     passages: tuple[Passage, ...]
@@ -64,6 +66,7 @@ class Answer:
     document: str
     model: str
     seconds: float
+    unit: Unit = "page"
 
     @property
     def text(self) -> str:
@@ -160,8 +163,8 @@ def answer(document: ReadDocument, asked: Question) -> Answer:
         only_writers(model, asked)
         found = tuple(_passages(document, asked))
     pages = tuple(Source(page, share) for page, share in sources.most())
-    seconds = round(time.monotonic() - began, 3)
-    return Answer(found, written, pages, document.name, model.bundle.name, seconds)
+    seconds, unit = round(time.monotonic() - began, 3), document.reading.unit
+    return Answer(found, written, pages, document.name, model.bundle.name, seconds, unit)
 
 
 def check(asked: Question) -> None:
@@ -184,7 +187,9 @@ def _written(document: ReadDocument, asked: Question, sources: Sources) -> str:
     writing = Writing(
         asked.max_tokens or MAX_TOKENS, asked.temperature or 0.0, asked.seed, asked.show
     )
-    return write(stream, prompt, ask_about(asked.text), writing, lookup=False).strip()
+    return write(
+        stream, prompt, ask_about(asked.text, document.reading.unit), writing, lookup=False
+    ).strip()
 
 
 def _passages(document: ReadDocument, asked: Question) -> Iterator[Passage]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import edgehybrid
+from edgehybrid.documents import ocr
 from edgehybrid.documents.document import Document, Sentence
 from edgehybrid.errors import CacheError, NotFound, RequestError, StateError
 from edgehybrid.runtime.model import Model
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("edgehybrid")
 
-FORMAT = 2
+FORMAT = 3
 #: What states of one reading may take on disk unless told otherwise.
 CHECKPOINT_BYTES = 64 << 20
 #: Fields of a reading that are written as they are.
-_COUNTS = ("pages", "words", "tokens", "pages_without_text", "unreadable_pages", "language")
+_COUNTS = (
+    *("pages", "words", "tokens", "pages_without_text", "unreadable_pages", "recognised_pages"),
+    *("unit", "language"),
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def identity(source: Path | Document, pages: tuple[int, int] | None, *, damaged:
                     digest.update(block)
         except OSError as error:
             raise NotFound(f"cannot open {source}: {error.strerror or error}") from error
-    return _key(source.name, digest.hexdigest(), pages, damaged)
+    return _key(source.name, digest.hexdigest(), pages, damaged, ocr.version())
 
 
 def _key(*parts: Any) -> str:

@@ -218,7 +218,7 @@ def _read(
         cancelled.document = _so_far(source.name, feeder, reading)
         raise
     if not reading.tokens:
-        raise NoText(f"{source.name}: no text on any of {reading.pages} pages")
+        raise NoText(f"{source.name}: no text on any of {reading.pages} {reading.unit}s")
     return _so_far(source.name, feeder, reading)
 
 

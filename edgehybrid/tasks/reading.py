@@ -16,6 +16,7 @@ from edgehybrid.documents.encoding import encode
 from edgehybrid.documents.language import Languages
 from edgehybrid.documents.opening import PageSource
 from edgehybrid.documents.sentences import iter_sentences
+from edgehybrid.documents.units import Unit
 from edgehybrid.documents.words import count_words
 from edgehybrid.errors import Cancelled
 from edgehybrid.memory import peak_rss_bytes
@@ -28,13 +29,21 @@ BATCH, LONGEST_BATCH = 128, 256
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a reading is."""
+    """How far a reading is.
+
+    `recognising` is the page (1-based) whose text is being recognised in a picture, 0 if none is:
+    that takes seconds a page, and is ahead of what was read. `unit` is what is counted as a page,
+    `state_bytes` what the stream takes, 0 before it has read anything.
+    """
 
     pages_read: int
     pages_total: int
     tokens: int
     seconds: float
     peak_rss_bytes: int | None
+    recognising: int = 0
+    unit: Unit = "page"
+    state_bytes: int = 0
 
 
 Tell = Callable[[Progress], object]
@@ -57,6 +66,8 @@ class Reading:
     seconds: float = 0.0
     pages_without_text: list[int] = field(default_factory=list)
     unreadable_pages: list[int] = field(default_factory=list)
+    recognised_pages: list[int] = field(default_factory=list)
+    unit: Unit = "page"
     language: str | None = None
 
 
@@ -68,23 +79,48 @@ class Teller:
     ) -> None:
         self._total = len(source.pages) if isinstance(source, Document) else source.page_count
         self._reading, self._progress, self._began = reading, progress, time.monotonic()
+        self._state_bytes = 0
+        reading.unit = source.unit
+        if isinstance(source, PageSource):
+            source.watch(self.recognising)
 
-    def tell(self, tokens: int) -> None:
-        """So many more tokens were read.
+    def recognising(self, number: int) -> None:
+        """The text of page `number` is being recognised.
 
         Raises:
             Cancelled: `progress` returned False.
         """
+        self._tell(number)
+
+    def tell(self, tokens: int, state_bytes: int) -> None:
+        """So many more tokens were read; the stream now takes so many bytes.
+
+        Raises:
+            Cancelled: `progress` returned False.
+        """
+        self._reading.tokens += tokens
+        self._state_bytes = state_bytes
+        self._tell(0)
+
+    def _tell(self, recognising: int) -> None:
         reading = self._reading
-        reading.tokens += tokens
         reading.seconds = time.monotonic() - self._began
         if self._progress is None:
             return
-        now = (reading.pages, self._total, reading.tokens, reading.seconds, peak_rss_bytes())
-        if self._progress(Progress(*now)) is False:
+        now = Progress(
+            pages_read=reading.pages,
+            pages_total=self._total,
+            tokens=reading.tokens,
+            seconds=reading.seconds,
+            peak_rss_bytes=peak_rss_bytes(),
+            recognising=recognising,
+            unit=reading.unit,
+            state_bytes=self._state_bytes,
+        )
+        if self._progress(now) is False:
             raise Cancelled(
-                f"reading was stopped after {reading.tokens:,} tokens, on page {reading.pages} "
-                f"of {self._total}"
+                f"reading was stopped after {reading.tokens:,} tokens, "
+                f"on {reading.unit} {reading.pages} of {self._total}"
             )
 
 
@@ -111,7 +147,7 @@ def read_sentences(
             ids, _ = encode(tokenizer, batch)
             feeder.feed(ids, batch[-1].page)
             reading.sentences += batch
-            teller.tell(len(ids))
+            teller.tell(len(ids), feeder.stream.nbytes)
     finally:
         if not feeder.stream.is_broken:
             reading.vectors, reading.resumed = feeder.finish(), feeder.resumed
@@ -141,6 +177,8 @@ def counted(pages: Iterable[PageText], reading: Reading) -> Iterator[PageText]:
             reading.unreadable_pages.append(page.number)
         elif not page.blocks:
             reading.pages_without_text.append(page.number)
+        elif page.recognised:
+            reading.recognised_pages.append(page.number)
         yield page
 
 
@@ -149,4 +187,5 @@ def _from_document(document: Document, reading: Reading) -> Iterator[Sentence]:
     reading.language = document.language
     reading.pages_without_text += document.pages_without_text
     reading.unreadable_pages += document.unreadable_pages
+    reading.recognised_pages += document.recognised_pages
     yield from document.sentences

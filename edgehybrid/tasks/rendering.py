@@ -6,13 +6,18 @@ Nothing heavy is imported here: the command line needs the formats before it run
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edgehybrid.documents import ocr
+from edgehybrid.documents.units import counted, place
 
 if TYPE_CHECKING:
     from edgehybrid.tasks.summarize import Summary
 
 #: So many page numbers are named in a warning.
 NAMED = 10
+_WITHOUT_TEXT = "have no text (scanned?) and were not read"
 
 
 class Format(str, enum.Enum):
@@ -38,10 +43,12 @@ def render(summary: Summary, format: Format) -> str:
         lines = [f"# {shown(summary.document)}", ""]
         if summary.written is not None:
             return "\n".join([*lines, summary.written])
-        return "\n".join(lines + [f"- {p.text} *(p. {p.page})*" for p in summary.points])
+        return "\n".join(
+            lines + [f"- {p.text} *({place(summary.unit, p.page)})*" for p in summary.points]
+        )
     if summary.written is not None:
         return summary.written
-    return "\n".join(f"[p. {p.page}] {p.text}" for p in summary.points)
+    return "\n".join(f"[{place(summary.unit, p.page)}] {p.text}" for p in summary.points)
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -54,10 +61,12 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "document": {
             "name": summary.document,
             "pages": stats.pages,
+            "unit": stats.unit,
             "words": stats.words,
             "tokens": stats.tokens,
             "pages_without_text": list(stats.pages_without_text),
             "unreadable_pages": list(stats.unreadable_pages),
+            "recognised_pages": list(stats.recognised_pages),
             "language": stats.language,
         },
         "model": summary.model,
@@ -75,14 +84,53 @@ def as_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def unread(pages: int, without_text: tuple[int, ...], unreadable: tuple[int, ...]) -> list[str]:
-    """What could not be read of `pages`, a line for each reason; page numbers are 1-based."""
+class Found(Protocol):
+    """What is known of a reading; page numbers are 1-based."""
+
+    @property
+    def pages(self) -> int:
+        """How many."""
+
+    @property
+    def unit(self) -> str:
+        """What is counted as one."""
+
+    @property
+    def pages_without_text(self) -> Sequence[int]:
+        """Their numbers."""
+
+    @property
+    def unreadable_pages(self) -> Sequence[int]:
+        """Their numbers."""
+
+    @property
+    def recognised_pages(self) -> Sequence[int]:
+        """Their numbers."""
+
+
+def unread(found: Found) -> list[str]:
+    """What could not be read, a line for each reason."""
     lines = []
     for numbers, what in (
-        (without_text, "have no text (scanned?) and were not read"),
-        (unreadable, "could not be parsed and were not read"),
+        (found.pages_without_text, _WITHOUT_TEXT if found.unit == "page" else "have no text"),
+        (found.unreadable_pages, "could not be parsed and were not read"),
     ):
         if numbers:
-            some = ", ".join(map(str, numbers[:NAMED])) + (", …" if len(numbers) > NAMED else "")
-            lines.append(f"{len(numbers)} of {pages} pages {what}: {some}")
+            several = counted(found.unit, found.pages)
+            hint = f"; {ocr.HINT}" if what == _WITHOUT_TEXT and ocr.version() is None else ""
+            lines.append(f"{len(numbers)} of {several} {what}: {named(numbers)}{hint}")
     return lines
+
+
+def recognised(found: Found) -> list[str]:
+    """What was read off pictures, in one line, if anything was."""
+    if not found.recognised_pages:
+        return []
+    several = f"{len(found.recognised_pages)} of {counted(found.unit, found.pages)}"
+    how = f"(OCR of {ocr.LETTERS} letters), which makes mistakes"
+    return [f"{several} were read off pictures {how}: {named(found.recognised_pages)}"]
+
+
+def named(numbers: Sequence[int]) -> str:
+    """The first few numbers."""
+    return ", ".join(map(str, numbers[:NAMED])) + (", …" if len(numbers) > NAMED else "")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgehybrid.documents.document import Document
+from edgehybrid.documents.units import Unit
 from edgehybrid.errors import RequestError
 from edgehybrid.memory import peak_rss_bytes
 from edgehybrid.tasks.choose import choose
@@ -15,6 +16,7 @@ from edgehybrid.tasks.keeping import Keep
 from edgehybrid.tasks.length import usual_length
 from edgehybrid.tasks.read import ReadDocument, read
 from edgehybrid.tasks.reading import Progress, Tell
+from edgehybrid.tasks.rendering import recognised
 from edgehybrid.tasks.write import MAX_TOKENS, Prompt, Writing, ask_for, write
 
 __all__ = ["Point", "Progress", "Stats", "Summary", "summarize"]
@@ -43,6 +45,8 @@ class Stats:
 
     `language` is that of most of the document's prose (ISO 639), None if there is too little of it
     to tell, or if a language model read it.
+    `recognised_pages` are those whose text was read off a picture (OCR), which makes mistakes.
+    `unit` is what is counted as a page: in a presentation it is a slide.
     `tokens_written` are those of a language model's summary; `tokens_resumed` those that a kept
     reading had read already.
     """
@@ -61,6 +65,8 @@ class Stats:
     tokens_written: int = 0
     tokens_resumed: int = 0
     language: str | None = None
+    recognised_pages: tuple[int, ...] = ()
+    unit: Unit = "page"
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,11 @@ class Summary:
     stats: Stats
     written: str | None = None
     notices: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> Unit:
+        """What is counted as a page: in a presentation it is a slide."""
+        return self.stats.unit
 
     @property
     def text(self) -> str:
@@ -202,7 +213,8 @@ def summary_of(document: ReadDocument, wish: Wish, *, stream: Stream | None = No
     chosen = choose(document, wish.words, wish.points, wish.focus)
     sentences = document.reading.sentences
     points = tuple(Point(sentences[i].text, sentences[i].page, score) for i, score in chosen.picks)
-    name, notices = document.model.bundle.name, tuple(chosen.notices)
+    name = document.model.bundle.name
+    notices = (*chosen.notices, *recognised(document.reading))
     return Summary(points, document.name, name, _stats(document), notices=notices)
 
 
@@ -240,14 +252,16 @@ def only_writers(model: Model, wish: object) -> None:
 
 def _written(document: ReadDocument, wish: Wish, stream: Stream) -> Summary:
     read_tokens = stream.position
-    task = ask_for(wish.words or usual_length(document.reading.words), wish.points, wish.focus)
+    length, unit = wish.words or usual_length(document.reading.words), document.reading.unit
+    task = ask_for(length, wish.points, wish.focus, unit)
     writing = Writing(wish.max_tokens or MAX_TOKENS, wish.temperature or 0.0, wish.seed, wish.show)
     prompt = Prompt(document.model)
     text = write(stream, prompt, task, writing)
     read_tokens += len(prompt.after(task))
     written = stream.position - read_tokens
     stats = replace(_stats(document, stream), tokens=read_tokens, tokens_written=written)
-    return Summary((), document.name, document.model.bundle.name, stats, text.strip())
+    notices = tuple(recognised(document.reading))
+    return Summary((), document.name, document.model.bundle.name, stats, text.strip(), notices)
 
 
 def _stats(document: ReadDocument, stream: Stream | None = None) -> Stats:
@@ -267,4 +281,6 @@ def _stats(document: ReadDocument, stream: Stream | None = None) -> Stats:
         kv_tokens_seen=stream.position,
         tokens_resumed=reading.resumed,
         language=reading.language,
+        recognised_pages=tuple(reading.recognised_pages),
+        unit=reading.unit,
     )

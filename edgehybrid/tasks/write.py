@@ -16,6 +16,7 @@ import numpy as np
 
 from edgehybrid.documents.document import Document
 from edgehybrid.documents.opening import PageSource
+from edgehybrid.documents.units import Unit, place
 from edgehybrid.runtime.chat import end_tokens
 from edgehybrid.runtime.parts import Markup, Message, Part, Text
 from edgehybrid.runtime.prompt import PromptEncoder
@@ -57,20 +58,20 @@ class Prompt:
         self.stops = end_tokens(model, template, self.encoder)
         self._before, self._after = _around(model, template)
 
-    def before(self, name: str) -> list[int]:
+    def before(self, name: str, unit: Unit = "page") -> list[int]:
         """Tokens before the first page of a document of that name."""
-        parts = [*self._before, Text(f"This is the document {name}, page by page.\n\n")]
+        parts = [*self._before, Text(f"This is the document {name}, {unit} by {unit}.\n\n")]
         return list(chain.from_iterable(self.encoder.encode(parts)))
 
-    def page(self, number: int, text: str) -> list[int]:
-        """Tokens of a page."""
-        parts = [Text(self.page_text(number, text))]
+    def page(self, number: int, text: str, unit: Unit = "page") -> list[int]:
+        """Tokens of a page, or of what the document counts as one."""
+        parts = [Text(self.page_text(number, text, unit))]
         return list(chain.from_iterable(self.encoder.encode(parts, first=False)))
 
     @staticmethod
-    def page_text(number: int, text: str) -> str:
+    def page_text(number: int, text: str, unit: Unit = "page") -> str:
         """What is read of a page."""
-        return f"[page {number}]\n{text}\n\n"
+        return f"[{unit} {number}]\n{text}\n\n"
 
     def after(self, task: str) -> list[int]:
         """Tokens after the last page, which ask for `task`."""
@@ -105,10 +106,10 @@ def read_pages(
     begun = False
     try:
         for number, text in _pages(source, reading):
-            ids = [] if begun else prompt.before(source.name)
-            ids, begun = ids + prompt.page(number, text), True
+            ids = [] if begun else prompt.before(source.name, source.unit)
+            ids, begun = ids + prompt.page(number, text, source.unit), True
             feeder.feed(np.array(ids, np.int32), number)
-            teller.tell(len(ids))
+            teller.tell(len(ids), feeder.stream.nbytes)
     finally:
         if not feeder.stream.is_broken:
             feeder.finish()
@@ -144,36 +145,39 @@ def _pages(source: PageSource | Document, reading: Reading) -> Iterator[tuple[in
     reading.words = source.words
     reading.pages_without_text += source.pages_without_text
     reading.unreadable_pages += source.unreadable_pages
+    reading.recognised_pages += source.recognised_pages
     for whole in source.pages:
         reading.pages += 1
         if whole.text:
             yield whole.number, whole.text
 
 
-def ask_for(words: int, points: int | None, focus: str | None = None) -> str:
+def ask_for(words: int, points: int | None, focus: str | None = None, unit: Unit = "page") -> str:
     """The request for a summary of about so many words, or of so many bullet points."""
-    task = _summary_of(words, points)
+    task = _summary_of(words, points, unit)
     return task if focus is None else f"{task}\n\nSummarize only what it says about this: {focus}"
 
 
-def _summary_of(words: int, points: int | None) -> str:
+def _summary_of(words: int, points: int | None, unit: Unit) -> str:
+    cited = place(unit, 3)
     if points is None:
         return (
             f"Summarize this document in about {words} words. Say only what it says. "
-            "After each statement, cite the page that it comes from, like this: [p. 3]"
+            f"After each statement, cite the {unit} that it comes from, like this: [{cited}]"
         )
     items = "one bullet point" if points == 1 else f"{points} bullet points"
     return (
         f"Summarize this document as {items}, of about {words} words in all, each on a line that "
-        'begins with "- " and ends with the page that it comes from, like this: [p. 3] '
+        f'begins with "- " and ends with the {unit} that it comes from, like this: [{cited}] '
         "Say only what the document says."
     )
 
 
-def ask_about(question: str) -> str:
+def ask_about(question: str, unit: Unit = "page") -> str:
     """The request for an answer."""
     return (
-        "Answer the question from this document alone, in a few sentences, and cite the page of "
-        "each statement, like this: [p. 3] If the document does not say, say that it does not.\n\n"
+        f"Answer the question from this document alone, in a few sentences, and cite the {unit} of "
+        f"each statement, like this: [{place(unit, 3)}] If the document does not say, "
+        "say that it does not.\n\n"
         f"Question: {question}"
     )

@@ -17,6 +17,7 @@ from edgehybrid_kernels.attention.cache import RoutedCache
 from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.backend import (
     Kernels,
+    cache_folder,
     compile_all,
     is_compiled,
     load_kernels,
@@ -33,6 +34,7 @@ __all__ = [
     "Kernels",
     "RoutedCache",
     "angles",
+    "cache_folder",
     "compile_all",
     "get_threads",
     "is_compiled",

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edgehybrid_kernels.attention import Attention
@@ -115,7 +116,7 @@ def load_kernels(backend: BackendName = "auto") -> Kernels:
     except KernelError as error:
         if backend == "numba":
             raise
-        _log.warning("%s; using the NumPy kernels, which are several times slower", error)
+        _log.warning("%s; using the NumPy kernels, which are slower", error)
         return _numpy_kernels()
 
 
@@ -158,6 +159,16 @@ def multiplies_bytes_fast() -> bool:
     from edgehybrid_kernels.dense.dots import IS_FAST
 
     return IS_FAST
+
+
+def cache_folder() -> Path | None:
+    """Where machine code is kept between processes; None if no such folder can be written to.
+
+    Raises:
+        KernelError: Numba cannot be had.
+    """
+    folder: Path | None = load_task("ssd_task").cache_folder
+    return folder
 
 
 def is_compiled(names: Collection[str] = READER) -> bool:

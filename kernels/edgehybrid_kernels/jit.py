@@ -43,7 +43,7 @@ _compiling = threading.Lock()
 _SOURCES = (
     *("jit.py", "simd.py", "vmath.py", "elementwise.py"),
     *("attention/heap.py", "attention/attend.py", "routing/__init__.py", "*/compiled.py"),
-    *("dense/dots.py", "dense/linear.py", "dense/prepare.py", "program/*.py"),
+    *("dense/arm.py", "dense/dots.py", "dense/linear.py", "dense/prepare.py", "program/*.py"),
 )
 
 
@@ -113,9 +113,14 @@ class Kernel:
         """Whether a call will not have to compile: in memory already, or in the disk cache."""
         if self._call != self._first_call:
             return True
-        name = self._dispatcher.py_func.__qualname__
+        name, folder = self._dispatcher.py_func.__qualname__, self.cache_folder
+        return folder is not None and any(folder.glob(f"*.{name}-*.nbi"))
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Where the disk cache is; None if there is no folder that can be written to."""
         folder = self._dispatcher.stats.cache_path
-        return folder is not None and any(Path(folder).glob(f"*.{name}-*.nbi"))
+        return None if folder is None else Path(folder)
 
     def _first_call(self, *arguments: Any) -> None:
         self.compile()

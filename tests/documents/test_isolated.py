@@ -24,11 +24,13 @@ from edgehybrid.documents.isolated.wire import (
     NotAMessageError,
     Piece,
     Reading,
+    Recognising,
     decode,
     encode,
     pieces,
 )
 from edgehybrid.documents.pdf import read_pdf
+from edgehybrid.documents.units import UNITS
 from edgehybrid.errors import DamagedDocument, DocumentError, DocumentTooLarge, NoText
 
 PAGES = 40
@@ -270,15 +272,18 @@ def test_the_child_writes_no_files(tmp_path: Path) -> None:
 
 
 BLOCKS = st.builds(Block, st.text(), st.sampled_from(KINDS))
-TEXTS = st.builds(
-    PageText, st.integers(1), st.lists(BLOCKS).map(tuple), st.booleans(), st.booleans()
-)
+TEXTS = st.builds(PageText, st.integers(1), st.lists(BLOCKS).map(tuple), *[st.booleans()] * 3)
 
 
 @given(
-    st.one_of(TEXTS, st.builds(Header, *[st.integers(0)] * 3), st.builds(Reading, st.integers()))
+    st.one_of(
+        TEXTS,
+        st.builds(Header, *[st.integers(0)] * 3, st.sampled_from(UNITS)),
+        st.builds(Reading, st.integers()),
+        st.builds(Recognising, st.integers()),
+    )
 )
-def test_messages_survive_the_pipe(message: PageText | Header | Reading) -> None:
+def test_messages_survive_the_pipe(message: PageText | Header | Reading | Recognising) -> None:
     line = encode(message)
     assert line.count(b"\n") == 1
     assert decode(line) == message

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import json
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +21,7 @@ from click.testing import CliRunner
 from safetensors.numpy import save as dump
 
 from edgehybrid.bundle import DEFAULT, Bundle, open_bundle
+from edgehybrid.documents.isolated.order import Kind
 from edgehybrid.errors import EdgehybridError
 from edgehybrid.runtime.protobuf import ProtobufError
 from edgehybrid.runtime.stream import Stream
@@ -43,12 +47,16 @@ class Target(NamedTuple):
 
 
 TARGETS: dict[str, Target] = {}
+#: What needs the extra `documents`.
+WITH_LXML = ("archive", "word", "slide", "opendocument", "html", "mail")
 
 
 def target(weight: int, words: str = "") -> Callable[[Callable[[bytes], object]], object]:
     """Register a function under its name."""
 
     def register(run: Callable[[bytes], object]) -> Callable[[bytes], object]:
+        if run.__name__ in WITH_LXML and find_spec("lxml") is None:
+            return run
         TARGETS[run.__name__] = Target(run, weight, words.encode().split())
         return run
 
@@ -181,6 +189,91 @@ def pdf(data: bytes) -> None:
     path = folder() / "fuzzed.pdf"
     path.write_bytes(data)
     list(read_pdf(path, isolated=False, damaged=data[-1:] != b"\n"))
+
+
+@target(
+    weight=4, words="PK\x03\x04 PK\x01\x02 PK\x05\x06 _rels/.rels mimetype ../x word/document.xml"
+)
+def archive(data: bytes) -> None:
+    _office(data, "archive")
+
+
+XML = "<w:p> </w:p> <w:t> w:val= &amp; &#x0; <!DOCTYPE [ ]> <!ENTITY <![CDATA[ ]]> <?x ?> xmlns:w= "
+
+
+@target(weight=4, words=XML + "<w:tbl> <w:tr> <w:tc> <w:lastRenderedPageBreak/> <w:pPr> <w:sdt>")
+def word(data: bytes) -> None:
+    """The text of a Word file, which lies in an archive."""
+    _office(_in_archive("word/document.xml", data), "archive")
+
+
+@target(weight=4, words=XML + "<p:sp> <a:p> <a:t> <p:ph type= <a:tbl> <a:tr> <a:tc> <p:txBody>")
+def slide(data: bytes) -> None:
+    """A slide of a presentation."""
+    _office(_in_archive("ppt/slides/slide1.xml", data), "archive")
+
+
+@target(
+    weight=4, words=XML + "<text:p> <text:h> <text:list> <table:table> <text:note> <text:s text:c="
+)
+def opendocument(data: bytes) -> None:
+    """The content of an OpenDocument text."""
+    _office(_in_archive("content.xml", data), "archive")
+
+
+@target(
+    weight=8,
+    words="<p> </p> <table> <tr> <td> <th> <pre> <li> <h1> &nbsp; <!-- --> <script> hidden <sup>",
+)
+def html(data: bytes) -> None:
+    _office(data, "html")
+
+
+RTF = (
+    r"{ } \rtf1 \par \pard \u-1? \uc2 \'ff \cell \row \bin9 \* \footnote \stylesheet \s1 \v \intbl "
+    r"\pict \ansicpg65001 \outlinelevel0 \ls1 \~ \_"
+)
+
+
+@target(weight=8, words=RTF)
+def rtf(data: bytes) -> None:
+    _office(data, "rtf")
+
+
+@target(
+    weight=8,
+    words="Subject: =?utf-8?q?=ff?= Content-Type: multipart/mixed; boundary=A --A -- charset=x",
+)
+def mail(data: bytes) -> None:
+    _office(data, "mail")
+
+
+def _office(data: bytes, kind: Kind) -> None:
+    from edgehybrid.documents.isolated.order import Order
+    from edgehybrid.documents.isolated.readers import read_order
+
+    path = folder() / "fuzzed"
+    path.write_bytes(data)
+    list(read_order(Order(str(path), kind=kind)))
+
+
+def _in_archive(entry: str, data: bytes) -> bytes:
+    """An archive that has `data` as this entry, and around it what names it."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    main = "ppt/presentation.xml" if entry.startswith("ppt/") else entry
+    entries = {
+        "_rels/.rels": f'<r><x Id="r1" Type="{office}/officeDocument" Target="{main}"/></r>',
+        "ppt/_rels/presentation.xml.rels": '<r><x Id="r1" Target="slides/slide1.xml"/></r>',
+        "ppt/presentation.xml": f'<p xmlns:r="{office}"><sldId r:id="r1"/></p>',
+    }
+    if entry == "content.xml":
+        entries = {"mimetype": "application/vnd.oasis.opendocument.text"}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as written:
+        for name, text in entries.items():
+            written.writestr(name, text)
+        written.writestr(entry, data)
+    return made.getvalue()
 
 
 @target(weight=15, words="{{ }} {% %} for in if endif endfor set ~ | [ ] ( ) messages tojson range")

@@ -190,6 +190,17 @@ def test_scales_stay_in_bounds_whatever_the_decay(kernels: Kernels, rate: float)
     np.testing.assert_allclose(true, expected_state, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("name", ["x", "dt", "b", "c", "state"])
+def test_a_block_with_nan_is_read_as_one_by_one(numpy_kernels: Kernels, name: str) -> None:
+    arrays = inputs(6, (70, 4, 2, 6, 20))
+    arrays[name][40 if name != "state" else 0, -1] = np.nan
+    found = run(numpy_kernels, arrays)
+    expected = in_pieces(numpy_kernels, arrays, [slice(t, t + 1) for t in range(70)])
+    for left, right in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(np.isnan(left), np.isnan(right))
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-4)
+
+
 def test_many_tokens_lose_no_precision(kernels: Kernels) -> None:
     arrays = inputs(9, (5000, 2, 1, 8, 16))
     arrays["a"][:] = [-0.001, -0.3]

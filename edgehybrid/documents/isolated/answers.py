@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from shlex import quote
 
 from edgehybrid.documents.document import Block, PageText
-from edgehybrid.documents.isolated.limits import MAX_BLOCKS, MAX_OUTPUT, OF, START_SECONDS
+from edgehybrid.documents.isolated.limits import (
+    MAX_BLOCKS,
+    MAX_OUTPUT,
+    OF,
+    RECOGNISING_SECONDS,
+    START_SECONDS,
+)
 from edgehybrid.documents.isolated.order import Header, Order
-from edgehybrid.documents.isolated.wire import End, Message, Piece, Reading
+from edgehybrid.documents.isolated.wire import End, Message, Piece, Reading, Recognising
 from edgehybrid.errors import DamagedDocument, DocumentError, DocumentTooLarge
 
 
@@ -29,12 +35,16 @@ class Answers:
         self._header: Header | None = None
         self._last_page = self._reading = self._bytes = self._blocks = 0
         self._waited = 0.0
+        self._recognising: set[int] = set()
         self._pieces: list[Block] = []
 
     @property
     def patience(self) -> float:
         """Seconds to wait for the next message."""
-        return START_SECONDS if self._header is None else min(self._limits.silence, self._left)
+        if self._header is None:
+            return START_SECONDS
+        recognises = self._reading in self._recognising
+        return min(RECOGNISING_SECONDS if recognises else self._limits.silence, self._left)
 
     def waited(self, seconds: float) -> None:
         """Take note of seconds that passed without a message."""
@@ -50,7 +60,7 @@ class Answers:
         if self._bytes > MAX_OUTPUT:
             raise LostError(self._too_much(f"{MAX_OUTPUT >> 20} MiB of text"))
 
-    def take(self, message: Message) -> Header | PageText | None:
+    def take(self, message: Message) -> Header | Recognising | PageText | None:
         """What is known now; None if a page is still under way.
 
         Raises:
@@ -67,6 +77,10 @@ class Answers:
         if isinstance(message, Reading):
             self._reading = message.number
             return None
+        if isinstance(message, Recognising):
+            self._expect(self._order.kind == "pdf" and message.number == self._reading, message)
+            self._recognising.add(message.number)
+            return message
         return self._part(message)
 
     def rest(self, lost: LostError) -> Iterator[PageText]:
@@ -85,7 +99,7 @@ class Answers:
         """The error for a child that says nothing for too long."""
         advice = "; read other pages with --pages" if self._order.kind == "pdf" else ""
         if self._header is not None and self._left <= 0:
-            what = f"reading it took over {self._limits.in_all(self._pages)} s in all"
+            what = f"reading it took over {self._in_all} s in all"
         else:
             what = f"reading {self._where} took longer than {self.patience:.0f} s"
         return DocumentTooLarge(f"{self._order.name}: {what}{advice}")
@@ -140,7 +154,13 @@ class Answers:
 
     @property
     def _left(self) -> float:
-        return max(self._limits.in_all(self._pages) - self._waited, 0.0)
+        return max(self._in_all - self._waited, 0.0)
+
+    @property
+    def _in_all(self) -> int:
+        """Seconds for the file: pages that are recognised have theirs beside the others'."""
+        recognised = min(len(self._recognising), self._pages)
+        return self._limits.in_all(self._pages) + RECOGNISING_SECONDS * recognised
 
     @property
     def _where(self) -> str:

@@ -18,8 +18,16 @@ from typing import IO
 from edgehybrid.documents.document import PageText
 from edgehybrid.documents.isolated.answers import Answers, LostError
 from edgehybrid.documents.isolated.order import Header, Order
-from edgehybrid.documents.isolated.wire import MAX_LINE, End, Message, NotAMessageError, decode
+from edgehybrid.documents.isolated.wire import (
+    MAX_LINE,
+    End,
+    Message,
+    NotAMessageError,
+    Recognising,
+    decode,
+)
 from edgehybrid.errors import DocumentError
+from edgehybrid.frozen import command as packed
 
 #: So many lines are taken from the child before they are asked for.
 AHEAD = 32
@@ -32,11 +40,6 @@ _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
     "from edgehybrid.documents.isolated.worker import main; sys.exit(main())"
 )
-
-
-def can_start() -> bool:
-    """Whether this Python can start another; programs packed into one file cannot."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 class Child:
@@ -65,7 +68,7 @@ class Child:
         """End the process; a second call does nothing."""
         self._finalizer()
 
-    def messages(self) -> Iterator[Header | PageText]:
+    def messages(self) -> Iterator[Header | Recognising | PageText]:
         """Yield what the child reads; pages that it cannot give any more are not readable.
 
         Raises:
@@ -106,7 +109,8 @@ class Child:
 def _command(order: Order) -> list[str]:
     home = str(Path(__file__).resolve().parents[3])  # where the package edgehybrid lies
     paths = [home] + [os.path.abspath(path) for path in sys.path if path]
-    command = [sys.executable, "-I", "-c", _BOOT, json.dumps(paths), f"--kind={order.kind}"]
+    start = packed("documents") or [sys.executable, "-I", "-c", _BOOT, json.dumps(paths)]
+    command = [*start, f"--kind={order.kind}"]
     if order.pages:
         command += ["--pages", f"{order.pages[0]}-{order.pages[1]}"]
     return [*command, *(["--damaged"] * order.damaged), "--", order.path]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from typing import Literal, NamedTuple, get_args
 
-Kind = Literal["pdf", "text", "markdown"]
+from edgehybrid.documents.units import Unit
+
+#: An archive is of Word, PowerPoint, OpenDocument or EPUB: the reading process looks which.
+Kind = Literal["pdf", "text", "markdown", "archive", "html", "rtf", "mail"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -29,8 +32,12 @@ class Order(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What is known before the first page: pages in the file, and those that will be read."""
+    """What is known before the first page: pages in the file, and those that will be read.
+
+    `unit` is what the format counts as a page.
+    """
 
     page_count: int
     first: int
     last: int
+    unit: Unit = "page"

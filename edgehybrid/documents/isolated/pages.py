@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from edgehybrid.documents.document import PageText
-from edgehybrid.documents.isolated.child import Child, can_start
+from edgehybrid.documents.isolated.child import Child
 from edgehybrid.documents.isolated.order import Header, Order
 from edgehybrid.documents.isolated.readers import read_order
+from edgehybrid.documents.isolated.wire import Recognising
+from edgehybrid.documents.units import Unit
+from edgehybrid.frozen import can_start
 
 
 class Pages(Iterator[PageText]):
@@ -21,8 +24,11 @@ class Pages(Iterator[PageText]):
     def __init__(self, order: Order, *, isolated: bool = True) -> None:
         """Without `isolated`, or where Python cannot start another process, read in this one."""
         self._child = Child(order) if isolated and can_start() else None
-        self._messages = self._child.messages() if self._child else read_order(order)
+        self._messages: Iterator[Header | Recognising | PageText]
+        self._messages = self._child.messages() if self._child else self._here(order)
         self._header: Header | None = None
+        #: Called with the number of each page (1-based) whose text is about to be recognised.
+        self.on_recognising: Callable[[int], None] = lambda number: None
 
     @property
     def page_count(self) -> int:
@@ -44,15 +50,26 @@ class Pages(Iterator[PageText]):
         """The last page that is read (1-based)."""
         return self._known().last
 
+    @property
+    def unit(self) -> Unit:
+        """What the format counts as a page."""
+        return self._known().unit
+
     def __iter__(self) -> Pages:
         return self
 
     def __next__(self) -> PageText:
         self._known()
         page = next(self._messages)
+        while isinstance(page, Recognising):
+            self.on_recognising(page.number)
+            page = next(self._messages)
         if not isinstance(page, PageText):
             raise TypeError(f"expected a page, not {page!r}")
         return page
+
+    def _here(self, order: Order) -> Iterator[Header | PageText]:
+        return read_order(order, on_recognising=lambda number: self.on_recognising(number))
 
     def _known(self) -> Header:
         if self._header is None:

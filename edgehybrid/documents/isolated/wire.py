@@ -1,13 +1,14 @@
 """What goes through the pipe between the reading process and its parent: lines of JSON.
 
-| line                                                        | meaning                     |
-|-------------------------------------------------------------|-----------------------------|
-| `{"pages": 12, "first": 1, "last": 12}`                     | the header, first of all    |
-| `{"reading": 3}`                                            | page 3 is begun             |
-| `{"page": 1, "blocks": [["prose", "..."]], "continues": false, "readable": true}` | a page |
-| `{"page": 1, "blocks": [["prose", "..."]]}`                 | the first blocks of a page  |
-| `{"error": "NoText", "message": "..."}`                     | instead of all that follows |
-| `{"end": true}`                                             | nothing is missing          |
+| line                                                        | meaning                      |
+|-------------------------------------------------------------|------------------------------|
+| `{"pages": 12, "first": 1, "last": 12, "unit": "page"}`     | the header, first of all     |
+| `{"reading": 3}`                                            | page 3 is begun              |
+| `{"recognising": 3}`                                        | its text is being recognised |
+| `{"page": 1, "blocks": [["prose", "..."]]}`                 | the first blocks of a page   |
+| the same, and `"continues"`, `"readable"`, `"recognised"`   | the last blocks of it        |
+| `{"error": "NoText", "message": "..."}`                     | instead of all that follows  |
+| `{"end": true}`                                             | nothing is missing           |
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple
 from edgehybrid import errors
 from edgehybrid.documents.document import KINDS, Block, PageText
 from edgehybrid.documents.isolated.order import Header
+from edgehybrid.documents.units import UNITS
 
 #: A longer line, in bytes, is not sent by a healthy child.
 MAX_LINE = 1 << 23
@@ -36,6 +38,12 @@ class Reading(NamedTuple):
     number: int
 
 
+class Recognising(NamedTuple):
+    """The page whose text the child has begun to recognise in a picture, which takes seconds."""
+
+    number: int
+
+
 class Piece(NamedTuple):
     """Some blocks of a page, of which more will come."""
 
@@ -47,7 +55,7 @@ class End(NamedTuple):
     """The child has sent all pages."""
 
 
-Message = Header | Reading | Piece | PageText | End
+Message = Header | Reading | Recognising | Piece | PageText | End
 
 
 def encode(message: Message | Exception) -> bytes:
@@ -70,9 +78,16 @@ def _fields(message: Message | Exception) -> dict[str, Any]:
     if isinstance(message, Exception):
         return {"error": type(message).__name__, "message": str(message)}
     if isinstance(message, Header):
-        return {"pages": message.page_count, "first": message.first, "last": message.last}
+        return {
+            "pages": message.page_count,
+            "first": message.first,
+            "last": message.last,
+            "unit": message.unit,
+        }
     if isinstance(message, Reading):
         return {"reading": message.number}
+    if isinstance(message, Recognising):
+        return {"recognising": message.number}
     if isinstance(message, End):
         return {"end": True}
     blocks = [[block.kind, block.text] for block in message.blocks]
@@ -83,6 +98,7 @@ def _fields(message: Message | Exception) -> dict[str, Any]:
         "blocks": blocks,
         "continues": message.continues,
         "readable": message.readable,
+        "recognised": message.recognised,
     }
 
 
@@ -98,7 +114,7 @@ def decode(line: bytes) -> Message:
         if "error" not in fields:
             return _message(fields)
         error = _error(str(fields["error"]), str(fields["message"]))
-    except (ArithmeticError, AttributeError, LookupError, RecursionError) as cause:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, StopIteration) as cause:
         raise NotAMessageError(repr(line[:80])) from cause
     except (TypeError, ValueError) as cause:
         raise NotAMessageError(repr(line[:80])) from cause
@@ -107,16 +123,20 @@ def decode(line: bytes) -> Message:
 
 def _message(fields: dict[str, Any]) -> Message:
     if "pages" in fields:
-        return Header(int(fields["pages"]), int(fields["first"]), int(fields["last"]))
+        unit = next(unit for unit in UNITS if unit == fields.get("unit", "page"))
+        return Header(int(fields["pages"]), int(fields["first"]), int(fields["last"]), unit)
     if "reading" in fields:
         return Reading(int(fields["reading"]))
+    if "recognising" in fields:
+        return Recognising(int(fields["recognising"]))
     if "end" in fields:
         return End()
     blocks = tuple(Block(str(text), kind) for kind, text in fields["blocks"] if kind in KINDS)
     if "readable" not in fields:
         return Piece(int(fields["page"]), blocks)
     continues, readable = bool(fields["continues"]), bool(fields["readable"])
-    return PageText(int(fields["page"]), blocks, continues, readable)
+    recognised = bool(fields.get("recognised", False))
+    return PageText(int(fields["page"]), blocks, continues, readable, recognised)
 
 
 def _error(name: str, message: str) -> errors.EdgehybridError:

@@ -14,10 +14,23 @@ import sys
 from collections.abc import Sequence
 
 from edgehybrid.documents.document import PageText
-from edgehybrid.documents.isolated.limits import end_with_parent, limit_all, limit_time
+from edgehybrid.documents.isolated.limits import (
+    allow_recognising,
+    end_with_parent,
+    limit_all,
+    limit_time,
+    refuse_network,
+)
 from edgehybrid.documents.isolated.order import KINDS, Header, Order
 from edgehybrid.documents.isolated.readers import read_order
-from edgehybrid.documents.isolated.wire import End, Message, Reading, encode, pieces
+from edgehybrid.documents.isolated.wire import (
+    End,
+    Message,
+    Reading,
+    Recognising,
+    encode,
+    pieces,
+)
 from edgehybrid.errors import DocumentError, DocumentTooLarge, RequestError
 
 
@@ -26,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     order = _order(arguments)
     limit_all(order.kind)
     end_with_parent()
+    refuse_network()
     try:
-        for message in read_order(order, lambda number: _send(Reading(number))):
+        for message in read_order(order, lambda number: _send(Reading(number)), _recognise):
             if isinstance(message, Header):
                 limit_time(order.kind, message.last - message.first + 1)
             for piece in pieces(message) if isinstance(message, PageText) else [message]:
@@ -44,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _send(DocumentError(f"{order.name}: {what}; please report this as a bug of edgehybrid"))
         return 1
     return 0
+
+
+def _recognise(number: int) -> None:
+    allow_recognising()
+    _send(Recognising(number))
 
 
 def _order(arguments: Sequence[str] | None) -> Order:

@@ -65,7 +65,8 @@ class RawPage(NamedTuple):
     """A page (1-based `number`) as it is drawn.
 
     `rotated` is text that does not run in the direction of the page's main text; `images`
-    counts pictures. `fault` says why the page cannot be read, and is empty if it can.
+    counts pictures. `fault` says why the page cannot be read, and is empty if it can. `recognised`
+    says that the runs were read off a picture.
     """
 
     number: int
@@ -73,3 +74,4 @@ class RawPage(NamedTuple):
     rotated: str = ""
     images: int = 0
     fault: str = ""
+    recognised: bool = False

@@ -93,4 +93,5 @@ def _page_text(laid: _Laid, goes_on: bool) -> PageText:
     if laid.page.rotated:
         rotated = Block(clean(laid.page.rotated), "table")
         blocks.insert(len(blocks) - goes_on, rotated)
-    return PageText(laid.page.number, tuple(blocks), goes_on, not laid.page.fault)
+    page = laid.page
+    return PageText(page.number, tuple(blocks), goes_on, not page.fault, page.recognised)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from shlex import quote
 
+from edgehybrid.documents import ocr
 from edgehybrid.documents.document import PageText
 from edgehybrid.documents.isolated.order import Header, Order
 from edgehybrid.documents.layout import RawPage
@@ -17,6 +18,7 @@ from edgehybrid.documents.pdf.check import (
     mapped,
 )
 from edgehybrid.documents.pdf.pdfium import PdfiumError, PdfiumFile
+from edgehybrid.documents.pdf.scans import MIN_SCAN_WORDS, Scans
 from edgehybrid.errors import (
     DocumentTooLarge,
     NoText,
@@ -27,12 +29,13 @@ from edgehybrid.errors import (
 
 #: A file that claims more pages than this is refused; a part of it can be asked for.
 MAX_PAGES = 100_000
-#: A page with pictures and fewer words than this is a scan, with a stamp perhaps.
-MIN_SCAN_WORDS = 5
 
 
-def read_order(order: Order, on_page: Callable[[int], None]) -> Iterator[Header | PageText]:
-    """Yield the header, then the pages in order; `on_page` is told each page before it is read.
+def read_order(
+    order: Order, on_page: Callable[[int], None], on_recognising: Callable[[int], None]
+) -> Iterator[Header | PageText]:
+    """Yield the header, then the pages in order; `on_page` is told each page before it is read,
+    `on_recognising` each of which the text is recognised.
 
     Raises:
         DocumentError: the file cannot be read, or none of its pages has text.
@@ -48,8 +51,8 @@ def read_order(order: Order, on_page: Callable[[int], None]) -> Iterator[Header 
             )
         header = _header(order, file.page_count)
         yield header
-        found = _Found()
-        for page in lay_out(_raw_pages(file, header, found, on_page)):
+        found, scans = _Found(), Scans(file, on_recognising)
+        for page in lay_out(_raw_pages(file, header, found, on_page, scans)):
             found.add(page)
             yield page
         found.check(order, header)
@@ -108,13 +111,26 @@ def _header(order: Order, page_count: int) -> Header:
 
 
 def _raw_pages(
-    file: PdfiumFile, header: Header, found: _Found, on_page: Callable[[int], None]
+    file: PdfiumFile,
+    header: Header,
+    found: _Found,
+    on_page: Callable[[int], None],
+    scans: Scans,
 ) -> Iterator[RawPage]:
     for number in range(header.first, header.last + 1):
         on_page(number)
-        page = file.read(number)
+        page = scans.recognised(file.read(number))
         found.add_raw(page)
         yield page
+
+
+def _advice(name: str) -> str:
+    if ocr.version() is None:
+        return f", as of a scan; {ocr.HINT}"
+    return (
+        ", and none was recognised in them (OCR); if you see text, another recogniser may know its "
+        f"letters, e.g. ocrmypdf {name} with-text.pdf"
+    )
 
 
 class _Found:
@@ -155,10 +171,7 @@ class _Found:
         pages = _span(self._pictures or [header.first, header.last])
         name = quote(order.name)
         if self._pictures:
-            raise NoText(
-                f"{order.name}: no text on {pages}, only pictures, as of a scan; recognise the "
-                f"text first (OCR), e.g. ocrmypdf {name} with-text.pdf"
-            )
+            raise NoText(f"{order.name}: no text on {pages}, only pictures{_advice(name)}")
         raise NoText(
             f"{order.name}: no text on {pages}: nothing is there, or letters are drawn as "
             f"shapes; if you see text, recognise it (OCR), e.g. ocrmypdf {name} with-text.pdf"

@@ -1,14 +1,20 @@
-"""Streaming attention in NumPy, for machines without Numba: the same slots, token by token."""
+"""Streaming attention in NumPy, for machines without Numba: the same tokens in the same slots.
+
+Blocks of tokens are answered at once where scores come with the tokens, see ``blocks``; one by one
+where the cache has a policy that has to see what was there when a token left.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edgehybrid_kernels.attention import check, heap, no_scores
+from edgehybrid_kernels.attention.blocks import Block, attend_block, block_length
 from edgehybrid_kernels.attention.cache import RoutedCache
 from edgehybrid_kernels.attention.full import FullCache
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.elementwise import honest, softplus
+from edgehybrid_kernels.products import add_product, multiply
 from edgehybrid_kernels.routing import reference as routing
 
 
@@ -24,7 +30,10 @@ def attention(
     scale: float,
     softcap: float | None = None,
 ) -> None:
-    """See :class:`edgehybrid_kernels.attention.Attention`; bit-identical however cut."""
+    """See :class:`edgehybrid_kernels.attention.Attention`.
+
+    However a sequence is cut, the cache is the same to the bit, and outputs are to rounding.
+    """
     sizes = check(q, k, v, score, cache, out, softcap)
     tokens, query_heads, kv_heads, head_dim, value_dim = sizes
     kept = cache.slots_for(tokens)
@@ -33,11 +42,25 @@ def attention(
     scaled = queries * np.float32(scale)
     keys = k.reshape(tokens, kv_heads, head_dim)
     values = v.reshape(tokens, kv_heads, value_dim)
-    for token in range(tokens):
-        _make_room(kept, scale, queries.shape[2])
-        routing.observe(kept, keys[token], queries[token])
-        _store(kept, keys[token], values[token], scores[token])
-        out[token] = _attend(kept, scaled[token], softcap).reshape(-1)
+    step = block_length(kept, query_heads) if kept.policy == "learned" else 1
+    by_head = [_by_head(array) for array in (scaled, keys, values, scores)] if step > 1 else []
+    for start in range(0, tokens, step):
+        part = slice(start, min(start + step, tokens))
+        if part.stop - start > 1:
+            mixed = attend_block(kept, Block(*(array[:, part] for array in by_head)), softcap)
+            if mixed is not None:
+                out[part] = mixed.reshape(len(mixed), -1)
+                continue
+        for token in range(part.start, part.stop):
+            _make_room(kept, scale, queries.shape[2])
+            routing.observe(kept, keys[token], queries[token])
+            _store(kept, keys[token], values[token], scores[token])
+            out[token] = _attend(kept, scaled[token], softcap).reshape(-1)
+
+
+def _by_head(array: Floats) -> Floats:
+    """(T, Hk, ...) to (Hk, T, ...), contiguous: how BLAS sums may depend on how rows lie."""
+    return np.ascontiguousarray(np.moveaxis(array, 0, 1))
 
 
 def _ring_slot(cache: RoutedCache, now: int) -> int:
@@ -93,7 +116,8 @@ def _attend(cache: RoutedCache, queries: Floats, softcap: float | None) -> Float
     A head that has fewer routed tokens than another has empty slots among these, of no weight.
     """
     kept = min(int(cache.seen[0]), cache.sinks + cache.window) + int(cache.n_routed.max())
-    logits: Floats = queries @ cache.keys[:, :kept].transpose(0, 2, 1)  # (Hk, Hq / Hk, kept)
+    logits = np.empty((*queries.shape[:2], kept), np.float32)
+    multiply(queries, cache.keys[:, :kept].transpose(0, 2, 1), logits)
     if softcap is not None:
         cap = np.float32(softcap)
         logits = np.tanh(logits / cap) * cap
@@ -105,5 +129,6 @@ def _attend(cache: RoutedCache, queries: Floats, softcap: float | None) -> Float
         cache.score[:, :kept] = 0.0
     if cache.scores_change:
         cache.score[:, :kept] += logits.mean(axis=1)
-    mixed: Floats = logits @ cache.values[:, :kept]
+    mixed = np.zeros((*queries.shape[:2], cache.value_dim), np.float32)
+    add_product(logits, cache.values[:, :kept], mixed)
     return mixed

@@ -23,14 +23,15 @@ from typing import Any, Final
 from llvmlite import ir
 
 from edgehybrid_kernels import jit
+from edgehybrid_kernels.dense.arm import has_sdot
 from edgehybrid_kernels.simd import LANES, Builder, Vector, call_intrinsic, pointer_to, primitive
 
-_TRIPLE, _, _FEATURES = jit.target()
+_TRIPLE, _CPU, _FEATURES = jit.target()
 _HAS: Final = frozenset(_FEATURES.split(","))
 _X86: Final = _TRIPLE.startswith(("x86_64", "i686"))
 _VNNI: Final = ("+avx512vnni" in _HAS and "+avx512vl" in _HAS) or "+avxvnni" in _HAS
 _AVX2: Final = _X86 and "+avx2" in _HAS and LANES == 8
-_SDOT: Final = _TRIPLE.startswith(("aarch64", "arm64")) and "+dotprod" in _HAS
+_SDOT: Final = has_sdot(_TRIPLE, _CPU, _FEATURES)
 
 #: Whether products of bytes are faster here than those of ONNX Runtime.
 IS_FAST: Final = _VNNI or _AVX2 or _SDOT

@@ -7,13 +7,17 @@ blocks begin, so results agree with the recurrence to float32 rounding, not to t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from edgehybrid_kernels.checks import Floats
 from edgehybrid_kernels.elementwise import honest, softplus
+from edgehybrid_kernels.products import TILE
 from edgehybrid_kernels.ssd import NO_LIMIT, check
 
-_BLOCK = 32
+#: Tokens a block, and where states are large: its products stay within a tile.
+_BLOCK, _SHORTEST = 32, 8
 
 
 @honest
@@ -37,59 +41,78 @@ def ssd_scan(
     state *= scale[:, None, None]
     scale[:] = 1
     step = np.clip(softplus(dt + dt_bias), *dt_limit, dtype=np.float32)  # (T, H)
-    rate = step * a  # (T, H), the logarithm of the decay
     by_head = x.reshape(tokens, heads, channels)
-    skip = by_head * d[:, None]  # before out is written: it may be x
-    inputs = by_head * step[:, :, None]  # (T, H, P)
     b = b.reshape(tokens, groups, n_state)
     c = c.reshape(tokens, groups, n_state)
-    # A matrix product mixes tokens, 0 * NaN is NaN: what is not finite goes one token at a time.
-    finite = all(np.isfinite(array).all() for array in (inputs, rate, b, c))
-    length = _BLOCK if finite else 1
-    scan = _block if finite and tokens > 1 else _token
+    length = max(_SHORTEST, min(_BLOCK, TILE // (n_state * channels)))
     for first in range(0, tokens, length):
         part = slice(first, min(first + length, tokens))
-        y = scan(inputs[part], rate[part], b[part], c[part], state)
-        out[part] = (y + skip[part]).reshape(-1, heads * channels)
+        arrays = (by_head[part], step[part], b[part], c[part])
+        y = _block(*arrays, a, d, state) if len(arrays[0]) > 1 else None
+        if y is None:
+            y = _one_by_one(*arrays, a, d, state)
+        out[part] = y.reshape(-1, heads * channels)
 
 
-def _token(inputs: Floats, rate: Floats, b: Floats, c: Floats, state: Floats) -> Floats:
-    """One token by the recurrence itself; arguments as in :func:`_block` with T = 1."""
+def _one_by_one(
+    x: Floats, step: Floats, b: Floats, c: Floats, a: Floats, d: Floats, state: Floats
+) -> Floats:
+    """The recurrence itself; arguments and result as in :func:`_block`."""
     per_group = state.shape[0] // b.shape[1]
-    state *= np.exp(rate[0])[:, None, None]
-    state += np.repeat(b[0], per_group, axis=0)[:, :, None] * inputs[0][:, None, :]
-    y = np.repeat(c[0], per_group, axis=0)[:, None, :] @ state  # (H, 1, P)
-    return y.transpose(1, 0, 2)
+    y = x * d[:, None]
+    for t in range(len(x)):
+        state *= np.exp(step[t] * a)[:, None, None]
+        inputs = x[t] * step[t][:, None]
+        state += np.repeat(b[t], per_group, axis=0)[:, :, None] * inputs[:, None, :]
+        y[t] += (np.repeat(c[t], per_group, axis=0)[:, None, :] @ state)[:, 0]
+    return y
 
 
-def _block(inputs: Floats, rate: Floats, b: Floats, c: Floats, state: Floats) -> Floats:
+def _block(
+    x: Floats, step: Floats, b: Floats, c: Floats, a: Floats, d: Floats, state: Floats
+) -> Floats | None:
     """Output and new state of a block: what tokens give each other, and what the state gives.
 
     Args:
-        inputs: (T, H, P), dt * x.
-        rate: (T, H), dt * a.
+        x: (T, H, P).
+        step: (T, H), dt.
         b: (T, G, N).
         c: (T, G, N).
+        a: (H,).
+        d: (H,).
         state: (H, N, P), replaced.
 
     Returns:
-        (T, H, P), y without the skip connection.
+        (T, H, P); None if a number is not finite, and the state is as it was: a matrix product
+        mixes tokens, and 0 * NaN is NaN.
     """
-    tokens, heads, channels = inputs.shape
+    tokens, heads, channels = x.shape
     groups = b.shape[1]
-    since_start = np.cumsum(rate, axis=0).T  # (H, T)
-    between = since_start[:, :, None] - since_start[:, None, :]  # (H, T, T)
-    later = np.triu(np.ones((tokens, tokens), bool), 1)
-    decay = np.exp(np.where(later, -np.inf, between))
-    similarity = c.transpose(1, 0, 2) @ b.transpose(1, 2, 0)  # (G, T, T)
-    weights = decay.reshape(groups, -1, tokens, tokens) * similarity[:, None]
-    values = inputs.transpose(1, 0, 2)  # (H, T, P)
-    y: Floats = weights.reshape(heads, tokens, tokens) @ values
+    step = step.T.copy()  # (H, T)
+    since_start = np.cumsum(step * a[:, None], axis=1)  # logarithms of decays
+    weights = since_start[:, :, None] - since_start[:, None, :]  # (H, T, T)
+    weights += _later(tokens)
+    np.exp(weights, out=weights)
+    weights *= step[:, None]
+    b, c = b.transpose(1, 2, 0), c.transpose(1, 0, 2)  # (G, N, T), (G, T, N)
+    by_group = weights.reshape(groups, -1, tokens, tokens)
+    by_group *= (c @ b)[:, None]
+    weights.reshape(heads, -1)[:, :: tokens + 1] += d[:, None]  # the diagonal: the skip connection
+    values = x.transpose(1, 0, 2)  # (H, T, P)
     of_group = state.reshape(groups, heads // groups, -1, channels)
-    from_state = (c.transpose(1, 0, 2)[:, None] @ of_group).reshape(heads, tokens, channels)
-    y += np.exp(since_start)[:, :, None] * from_state
-    to_end = np.exp(since_start[:, -1:] - since_start)  # (H, T)
+    y = (c[:, None] @ of_group).reshape(heads, tokens, channels)
+    y *= np.exp(since_start)[:, :, None]
+    y += weights @ values
+    if not np.isfinite(y).all():
+        return None
+    to_end = np.exp(since_start[:, -1:] - since_start) * step  # (H, T)
     faded = (values * to_end[:, :, None]).reshape(groups, heads // groups, tokens, channels)
     state *= np.exp(since_start[:, -1])[:, None, None]
-    state += (b.transpose(1, 2, 0)[:, None] @ faded).reshape(state.shape)
+    state += (b[:, None] @ faded).reshape(state.shape)
     return y.transpose(1, 0, 2)
+
+
+@lru_cache(maxsize=_BLOCK)
+def _later(tokens: int) -> Floats:
+    """(T, T): -inf where the second is later than the first, else 0."""
+    return np.triu(np.full((tokens, tokens), -np.inf, np.float32), 1)
