@@ -25,11 +25,6 @@ async function begin(): Promise<void> {
   const isOffline = await install((loaded, total) =>
     write("engine", `Getting the reader, once: ${megabytes(loaded)} of ${megabytes(total)}`),
   );
-  if (isOffline && !self.crossOriginIsolated && !file && !sessionStorage.isolated) {
-    sessionStorage.isolated = "tried"; // served by the service worker, the page may use threads
-    location.reload();
-    return;
-  }
   write("engine", "Starting the reader");
   worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   worker.onmessage = ({ data }: MessageEvent<News>) => hear(data, isOffline);

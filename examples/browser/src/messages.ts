@@ -13,7 +13,7 @@ export type Order =
   | { do: "show"; page: number; width: number; sentence: string | null };
 
 export type News =
-  | { is: "ready"; threads: number; memory: number }
+  | { is: "ready"; memory: number }
   | { is: "progress"; progress: Progress; memory: number }
   | { is: "summary"; summary: Summary; memory: number }
   | { is: "page"; page: number; picture: Picture; boxes: Box[] }

@@ -1,4 +1,4 @@
-/** The service worker: gets all files once, serves them from then on, and isolates the page. */
+/** The service worker: gets all files once, and serves them from then on. */
 
 const scope = self as unknown as ServiceWorkerGlobalScope;
 
@@ -16,11 +16,8 @@ interface Entry {
 const ENTRIES: Entry[] = JSON.parse("__PRECACHE__");
 const CACHE = "edgehybrid";
 const AT_ONCE = 4;
-/** The page may use threads, and connects to nothing but its own origin. */
+/** Nothing that is served connects to anything but its own origin, the worker neither. */
 const HEADERS = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-  "Cross-Origin-Resource-Policy": "same-origin",
   "Content-Security-Policy": "__POLICY__",
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",

@@ -11,8 +11,6 @@ import type { News, Order } from "./messages";
 
 /** Where the files of the engine lie. */
 const FILES = new URL("../engine/", self.location.href);
-/** More threads than this do not make it faster. */
-const MAX_THREADS = 4;
 
 watchMemory();
 let starting: Promise<Engine> | undefined;
@@ -35,14 +33,14 @@ async function obey(order: Order): Promise<void> {
     return;
   }
   const engine = await (starting ??= start());
-  if (order.do === "start") tell({ is: "ready", threads: ort.env.wasm.numThreads ?? 1, memory: memoryBytes() });
+  if (order.do === "start") tell({ is: "ready", memory: memoryBytes() });
   if (order.do === "read") await readFile(engine, order.name, order.data, order.password);
   if (order.do === "choose" && document) await choose(engine, document, order.words);
   if (order.do === "show" && handle) show(engine, order.page, order.width, order.sentence);
 }
 
 async function start(): Promise<Engine> {
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MAX_THREADS) : 1;
+  ort.env.wasm.numThreads = 1; // two took 1.6 times the processor time and were no faster
   ort.env.wasm.wasmPaths = {
     wasm: new URL("ort-wasm-simd-threaded.wasm", FILES).href,
     mjs: new URL("ort-wasm-simd-threaded.mjs", FILES).href,

@@ -22,12 +22,14 @@ export interface Picture {
 interface Heap {
   HEAPU8: Uint8Array<ArrayBuffer>;
   HEAPF32: Float32Array;
+  HEAPF64: Float64Array;
   HEAP32: Int32Array;
 }
 
 /** One open document at a time. */
 export class Pdfium {
   private readonly scratch: number;
+  private readonly reaches = new Map<number, [ascent: number, descent: number]>();
   private readonly fonts = new Map<string, number>();
   private readonly names: { name: Uint8Array; flags: number }[] = [];
   private data: Uint8Array = new Uint8Array();
@@ -90,6 +92,7 @@ export class Pdfium {
     const at = this.m.pdfium.wasmExports.malloc(this.data.length);
     this.heap.HEAPU8.set(this.data, at);
     const document = this.m.FPDF_LoadMemDocument(at, this.data.length, password);
+    this.reaches.clear(); // their keys are addresses
     if (document) this.held = at;
     else this.m.pdfium.wasmExports.free(at);
     return document;
@@ -110,23 +113,59 @@ export class Pdfium {
     return text;
   }
 
-  /** Left, top, right and bottom of each of `count` characters, in points. */
+  /** Left, top, right and base of each of `count` characters, in points. */
   boxes(page: number, count: number): Float32Array {
     const boxes = new Float32Array(4 * count);
-    const place = this.scratch >> 2;
-    for (let i = 0; i < count; i++) {
-      this.m.FPDFText_GetLooseCharBox(page, i, this.scratch);
-      boxes.set(this.heap.HEAPF32.subarray(place, place + 4), 4 * i);
-    }
+    for (let i = 0; i < count; i++) boxes.set(this.box(page, i), 4 * i);
     return boxes;
+  }
+
+  /**
+   * The loose box of a character as the PDFium of Python's package gives it: as high as the ascent
+   * and descent that its font declares, or as its shape. This build's is higher than either, and
+   * the layout tells lines and columns by it.
+   */
+  private box(page: number, index: number): Rectangle {
+    const { m, scratch } = this;
+    m.FPDFText_GetLooseCharBox(page, index, scratch);
+    const loose = this.floats(4) as Rectangle;
+    const item = m.FPDFText_GetTextObject(page, index);
+    if (!item || !m.FPDFText_GetMatrix(page, index, scratch)) return loose; // nobody drew it
+    const [, b, c, d] = this.floats(4) as [number, number, number, number];
+    if (b !== 0 || c !== 0) return loose;
+    const [ascent, descent] = this.reach(m.FPDFTextObj_GetFont(item));
+    if (ascent === descent) return loose;
+    const scale = d * m.FPDFText_GetFontSize(page, index);
+    m.FPDFText_GetCharOrigin(page, index, scratch, scratch + 8);
+    const y = this.heap.HEAPF64[(scratch >> 3) + 1]!;
+    m.FPDFText_GetCharBox(page, index, scratch, scratch + 8, scratch + 16, scratch + 24);
+    const [low, high] = this.heap.HEAPF64.subarray((scratch >> 3) + 2, (scratch >> 3) + 4);
+    const top = Math.max(y + ascent * scale, high!), base = Math.min(y + descent * scale, low!);
+    return [loose[0], top, loose[2], base];
+  }
+
+  /** How far a font reaches over and under its line, for a size of 1. */
+  private reach(font: number): [ascent: number, descent: number] {
+    const known = this.reaches.get(font);
+    if (known) return known;
+    const { m, scratch } = this;
+    m.FPDFFont_GetAscent(font, 1, scratch);
+    m.FPDFFont_GetDescent(font, 1, scratch + 4);
+    const found = this.floats(2) as [number, number];
+    this.reaches.set(font, found);
+    return found;
+  }
+
+  private floats(count: number): number[] {
+    const place = this.scratch >> 2;
+    return Array.from(this.heap.HEAPF32.subarray(place, place + count));
   }
 
   /** The font size of a character as drawn, in points. */
   size(page: number, index: number): number {
     const size = this.m.FPDFText_GetFontSize(page, index);
     if (!this.m.FPDFText_GetMatrix(page, index, this.scratch)) return size;
-    const place = this.scratch >> 2;
-    const [, , c, d] = this.heap.HEAPF32.subarray(place, place + 4);
+    const [, , c, d] = this.floats(4);
     return size * Math.hypot(c!, d!);
   }
 
