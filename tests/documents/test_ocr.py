@@ -23,7 +23,8 @@ from edgehybrid.documents.layout import RawPage, Run
 from edgehybrid.documents.ocr.engine import Line
 from edgehybrid.documents.ocr.runs import runs_of
 from edgehybrid.documents.pdf import read_pdf
-from edgehybrid.documents.pdf.pdfium import MAX_SIDE, MIN_SIDE, PdfiumFile
+from edgehybrid.documents.pdf.pdfium import PdfiumFile
+from edgehybrid.documents.pdf.picture import MAX_SIDE, MIN_SIDE
 from edgehybrid.documents.pdf.scans import is_scan
 from edgehybrid.errors import Cancelled, NoText
 from edgehybrid.tasks.read import ReadDocument, read

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pypdfium2.raw as pdfium
-from numpy.typing import NDArray
 
 from edgehybrid.documents.layout import RawPage
 from edgehybrid.documents.layout.drawn import drawn
 from edgehybrid.documents.pdf.fonts import Fonts
 from edgehybrid.documents.pdf.words import words_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: A page with more characters than this is not read: no printed page has as many.
 MAX_CHARACTERS = 1_000_000
@@ -24,9 +25,6 @@ PAGES_PER_OPENING = 256
 MAX_NESTING = 16
 #: So many objects of a page are searched for nested forms.
 MAX_OBJECTS = 5_000
-#: Pages are drawn for recognising at so many pixels a point (150 an inch). Their longer side has at
-#: least so many, if their pictures do, as scans may claim to be stamps; and at most so many: 23 MB.
-PIXELS, MIN_SIDE, MAX_SIDE = 150 / 72, 1_400, 2_800
 
 
 class PdfiumError(Exception):
@@ -82,11 +80,13 @@ class PdfiumFile:
         Raises:
             PdfiumError: the page cannot be read.
         """
+        from edgehybrid.documents.pdf.picture import picture_of
+
         page = pdfium.FPDF_LoadPage(self._document, number - 1)
         if not page:
             raise PdfiumError(int(pdfium.FPDF_GetLastError()))
         try:
-            return _drawn(page)
+            return picture_of(page)
         finally:
             pdfium.FPDF_ClosePage(page)
 
@@ -112,32 +112,6 @@ class PdfiumFile:
             return drawn(number, words, upside_down=upside_down, images=images, font=font)
         finally:
             pdfium.FPDFText_ClosePage(textpage)
-
-
-def _drawn(page: Any) -> tuple[NDArray[np.uint8], float]:
-    size = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
-    longest = max(*size, 1.0)
-    least = min(MIN_SIDE, _pixels(page)) / longest
-    scale = min(max(PIXELS, least), MAX_SIDE / longest)
-    width, height = (max(int(side * scale), 1) for side in size)
-    picture = np.full((height, width, 3), 255, np.uint8)
-    place = picture.ctypes.data_as(ctypes.c_void_p)
-    bitmap = pdfium.FPDFBitmap_CreateEx(width, height, pdfium.FPDFBitmap_BGR, place, 3 * width)
-    try:
-        pdfium.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, pdfium.FPDF_ANNOT)
-    finally:
-        pdfium.FPDFBitmap_Destroy(bitmap)
-    return picture, scale
-
-
-def _pixels(page: Any) -> int:
-    """The longest side of the pictures on a page, in their own pixels."""
-    width, height, most = ctypes.c_uint(), ctypes.c_uint(), 0
-    for index in range(min(pdfium.FPDFPage_CountObjects(page), MAX_OBJECTS)):
-        item = pdfium.FPDFPage_GetObject(page, index)
-        if pdfium.FPDFImageObj_GetImagePixelSize(item, width, height):
-            most = max(most, width.value, height.value)
-    return most
 
 
 def _survey(page: Any) -> tuple[int, bool]:

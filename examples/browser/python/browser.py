@@ -38,7 +38,7 @@ class Reading:
         self.unreadable: list[int] = []
         self.sentences: list[Sentence] = []
         self._languages = Languages()
-        pages = read_order(Order(path, password), lambda number: None)
+        pages = read_order(Order(path, password), _nothing, _nothing)
         header = next(pages)
         assert isinstance(header, Header)
         self.page_count = header.page_count
@@ -78,6 +78,10 @@ class Reading:
     def counts(self) -> Counts:
         """What is counted of the sentences."""
         return Counts(self.sentences)
+
+
+def _nothing(number: int) -> None:
+    """Take no note of the page that is begun."""
 
 
 class Counts:

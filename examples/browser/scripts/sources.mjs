@@ -9,11 +9,12 @@ const PACKAGE = join(HERE, "../../edgehybrid");
 /** Modules of the package that need nothing but Python itself; folders are packages without code. */
 const MODULES = [
   "errors",
-  ...["apparatus", "document", "language", "notices", "numbering", "quotable", "sentences", "words"].map(
+  ...["apparatus", "document", "language", "notices", "numbering", "quotable", "sentences", "units", "words"].map(
     (name) => `documents/${name}`,
   ),
   "documents/isolated/order",
-  ...["check", "pdfium", "reader", "syntax", "xref"].map((name) => `documents/pdf/${name}`),
+  "documents/ocr/__init__",
+  ...["check", "pdfium", "reader", "scans", "syntax", "xref"].map((name) => `documents/pdf/${name}`),
   ...["centrality", "dangling", "length"].map((name) => `tasks/${name}`),
 ];
 /** What stands in for modules that go through ctypes. */

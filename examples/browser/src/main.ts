@@ -101,7 +101,7 @@ function locked(message: string): string {
 
 /** An error without what only the command line can do. */
 function plain(message: string): string {
-  return message.replace(/,? (?:or )?read [^,;]* with --\w+.*$/, "");
+  return message.replace(/,? (?:or )?read [^,;]* with --\w+.*$|; to recognise the text .*$/, "");
 }
 
 get<HTMLInputElement>("file").addEventListener("change", (event) => {
