@@ -26,8 +26,8 @@ OLDEST = (20, 19)
 SECONDS = 600
 
 
-def _run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHON": sys.executable, "NO_COLOR": "1"}
+def _run(*command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHON": sys.executable, "NO_COLOR": "1", **more}
     env["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     return subprocess.run(
         command, cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
@@ -80,6 +80,16 @@ def test_node_gives_the_summary_that_python_gives(tmp_path: Path) -> None:
     assert [p["text"] for p in found["points"]] == [p["text"] for p in wanted["points"]]
     assert [p["page"] for p in found["points"]] == [p["page"] for p in wanted["points"]]
     assert found["tokens"] == wanted["document"]["tokens"]
+
+
+@pytest.mark.usefixtures("core")
+def test_node_leaves_nothing(tmp_path: Path) -> None:
+    """ONNX Runtime would keep an identifier of the machine, and report."""
+    _installed(NODE)
+    homes = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), str(tmp_path))
+    made = _run("node", "summarize.mjs", "../handbook.pdf", folder=NODE, **homes)
+    assert made.returncode == 0, made.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("core")

@@ -14,7 +14,6 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
-import * as ort from "onnxruntime-node";
 import { engineFile } from "../browser/scripts/engine.mjs";
 
 const CORE = new URL("../browser/lib/core.mjs", import.meta.url);
@@ -58,6 +57,8 @@ async function bytesOf(path) {
 async function start() {
   if (!existsSync(CORE)) throw new UsageError("run `npm run core` in ../browser first");
   const core = await import(CORE);
+  process.env.ORT_DISABLE_TELEMETRY = "1"; // ONNX Runtime would report to its makers: loaded after this
+  const ort = await import("onnxruntime-node");
   const require = createRequire(new URL("../browser/package.json", import.meta.url));
   const indexURL = `${dirname(require.resolve("pyodide/package.json"))}/`;
   const pyodide = await core.loadPyodide({ indexURL });
