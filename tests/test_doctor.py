@@ -243,6 +243,7 @@ def test_extras_are_those_of_the_metadata(monkeypatch: pytest.MonkeyPatch) -> No
         'onnx>=1.19; extra == "export"',
         "edgehybrid[export,plot]; extra == 'all'",
         'matplotlib>=3.8; python_version >= "3.10" and extra == "plot"',
+        'of-an-older-python; python_version < "3" and extra == "plot"',
         'edgehybrid[all]; extra == "all"',
     ]
     assert packages.needed(told, None) == ["numpy", "numba"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from importlib import metadata
 from typing import Any
 
+from packaging.requirements import Requirement
+
 OWN = "edgehybrid"
-_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
-_EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 
 
 def examine() -> dict[str, Any]:
@@ -26,22 +25,31 @@ def examine() -> dict[str, Any]:
 
 
 def needed(requirements: list[str], extra: str | None) -> list[str]:
-    """Names of the packages of an extra, or of none; an extra may name others of this package."""
+    """Names of the packages of an extra, or of none, that this machine and Python ask for.
+
+    An extra may name others of this package.
+    """
     found: dict[str, None] = {}
+    parsed = [Requirement(requirement) for requirement in requirements]
     waiting, seen = [extra], set[str | None]()
     while waiting:
         wanted = waiting.pop()
         seen.add(wanted)
-        for requirement in requirements:
-            marker = _EXTRA.search(requirement)
-            if (marker and marker[1]) != wanted or not (match := _NAME.match(requirement)):
+        for requirement in parsed:
+            if not _is_of(requirement, wanted):
                 continue
-            if match[1] == OWN:
-                named = [name.strip() for name in (match[2] or "").split(",")]
-                waiting += [name for name in named if name not in seen]
+            if requirement.name == OWN:
+                waiting += [name for name in sorted(requirement.extras) if name not in seen]
             else:
-                found[match[1]] = None
+                found[requirement.name] = None
     return list(found)
+
+
+def _is_of(requirement: Requirement, extra: str | None) -> bool:
+    marker = requirement.marker
+    if marker is None or "extra" not in str(marker):
+        return extra is None and (marker is None or marker.evaluate())
+    return extra is not None and marker.evaluate({"extra": extra})
 
 
 def version_of(name: str) -> str | None:
