@@ -11,6 +11,7 @@ from onnx import TensorProto, numpy_helper
 
 from edgehybrid_export.errors import ExportError
 from edgehybrid_export.graph import Graph
+from edgehybrid_export.store import WeightStore
 
 _DTYPES: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.INT32: "int32"}
 
@@ -26,7 +27,7 @@ class StepGraph(Graph):
         states: what `past` declared, as the manifest tells it.
     """
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: WeightStore) -> None:
         super().__init__("step", store)
         self.wires: dict[str, str] = {}
         self.states: list[dict[str, Any]] = []
