@@ -19,7 +19,6 @@ from edgehybrid.errors import BundleDamaged
 from edgehybrid.runtime.graph_check import OPERATORS, _check_model, check_graph
 from edgehybrid.runtime.protobuf import ProtobufError, fields
 
-
 PORTABLE = "step.onnx"
 
 
