@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from test_cli import run
+from typer.testing import CliRunner
 
 from edgehybrid.bench.energy import Meter, open_meter
 from edgehybrid.bench.machine import describe_machine
 from edgehybrid.bench.measuring import Plan, Row, measure, measure_here
 from edgehybrid.cli.bench import parse_contexts
+from edgehybrid.cli.main import make_app
 from edgehybrid.errors import BundleNotFound, RequestError
 
 
@@ -82,3 +84,16 @@ def test_a_plot(bundles: dict[str, Path], tmp_path: Path) -> None:
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(RequestError, match="cannot be written"):
         plot(rows, tmp_path / "nowhere" / "speed.png")
+
+
+@pytest.mark.parametrize("more", [[], ["--memory"]])
+def test_without_matplotlib_nothing_is_measured(
+    monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    from edgehybrid.bench import plotting
+
+    monkeypatch.setattr(plotting, "find_spec", lambda name: None)
+    done = CliRunner().invoke(make_app(), ["bench", "--plot", "speed.png", *more])
+    assert done.exit_code == 2
+    assert "--plot needs matplotlib" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,21 @@ from edgehybrid.bench.series import name_of, panels
 from edgehybrid.errors import RequestError
 
 
+def check_can_plot() -> None:
+    """Look whether pictures can be drawn, before anything is measured for one.
+
+    Raises:
+        RequestError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise RequestError("--plot needs matplotlib: pip install 'edgehybrid[plot]'")
+
+
 def plot(rows: Sequence[Row], path: Path) -> None:
     """Write a PNG or SVG, as the name of `path` says.
 
     Raises:
-        RequestError: matplotlib is not installed, or `path` cannot be written.
+        RequestError: `path` cannot be written.
     """
     figure, (speed, memory) = _figure((1, 2), (8, 3.5))
     contexts = [row.context for row in rows]
@@ -62,10 +73,8 @@ def plot_memory(results: Sequence[Results], path: Path) -> None:
 
 def _figure(grid: tuple[int, int], size: tuple[float, float]) -> tuple[Any, Any]:
     """A figure of `size` inches, and its charts in rows and columns."""
-    try:
-        from matplotlib.figure import Figure  # without pyplot: no window, no global state
-    except ImportError as error:
-        raise RequestError("--plot needs matplotlib: pip install 'edgehybrid[plot]'") from error
+    from matplotlib.figure import Figure  # without pyplot: no window, no global state
+
     figure = Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(*grid, squeeze=False).ravel()
 

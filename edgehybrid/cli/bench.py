@@ -67,6 +67,10 @@ def bench(
     """
     from edgehybrid.bench.measuring import Plan, measure
 
+    if plot is not None:
+        from edgehybrid.bench.plotting import check_can_plot
+
+        check_can_plot()
     if memory:
         from edgehybrid.cli.bench_memory import bench_memory
 
