@@ -26,6 +26,10 @@ PATIENCE = 12
 #: Where the number of sentences is given, what one adds is divided by this power of its words: by
 #: none, the longest would be taken, which cover most; by all of them, the shortest.
 ROOT = 0.5
+#: A shorter sentence counts as one of so many words where what it adds is divided by its words:
+#: else short ones come first, which say little alone. On validation data 8 to 12 are the best by
+#: ROUGE, of which the largest leaves the fewest of them.
+LEAST_WORDS = 12
 #: What is taken off the log of the worth of a sentence that dangles. On validation data 6 % of what
 #: is quoted still does, 19 % without it, for 0.1 ROUGE-1; quoting what it refers to at any price
 #: costs more.
@@ -89,7 +93,7 @@ def _greedy(
     """The best that fit, in the order in which they were taken."""
     chosen: list[int] = []
     room = float("inf") if words is None else words * (1 + OVER)
-    lengths = np.maximum(sizes, 1) ** (ROOT if words is None else 1.0)
+    lengths = np.maximum(sizes, LEAST_WORDS) ** (ROOT if words is None else 1.0)
     left = np.ones(len(sizes), dtype=bool)
     passed = 0
     while left.any() and len(chosen) != points and passed <= PATIENCE:

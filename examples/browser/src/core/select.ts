@@ -13,6 +13,8 @@ const SAME_WORDS = 0.8;
 const OVER = 0.06;
 /** How many sentences that do not fit are passed over before the summary counts as full. */
 const PATIENCE = 12;
+/** A shorter sentence counts as one of so many words where what it adds is divided by its words. */
+const LEAST_WORDS = 12;
 /** What is taken off the log of the worth of a sentence that dangles. */
 const DANGLING = Math.fround(0.35);
 
@@ -74,7 +76,7 @@ function greedy(
 function best(gains: Float64Array, sizes: number[], left: Set<number>): number {
   let found = -1, most = -1;
   gains.forEach((gain, i) => {
-    const value = gain / Math.max(sizes[i]!, 1);
+    const value = gain / Math.max(sizes[i]!, LEAST_WORDS);
     if (left.has(i) && value > most) [found, most] = [i, value];
   });
   return found;

@@ -4,6 +4,7 @@ private let coverage = 2.0
 private let sameMeaning = 0.92
 private let sameWords = 0.8
 private let stem = 6
+private let leastWords = 12
 
 /// The sentences of a document that say most of it, as indices in its order.
 ///
@@ -27,7 +28,7 @@ public func choose(
             || dot(meanings[i], meanings[other]) >= sameMeaning
     }
     func gain(_ i: Int) -> Double {
-        let size = Double(max(countWords(sentences[i].text), 1))
+        let size = Double(max(countWords(sentences[i].text), leastWords))
         return (worth[i] + coverage / most * covered(i)) / size.squareRoot()
     }
     var chosen: [Int] = []

@@ -7,6 +7,7 @@ private const val COVERAGE = 2.0
 private const val SAME_MEANING = 0.92
 private const val SAME_WORDS = 0.8
 private const val STEM = 6
+private const val LEAST_WORDS = 12
 
 /**
  * The sentences of a document that say most of it, as indices in its order.
@@ -40,7 +41,7 @@ fun choose(
     val left = places.toMutableList()
     while (left.isNotEmpty() && chosen.size < points) {
         val next = left.maxBy { i ->
-            (worth.getValue(i) + COVERAGE / most * covered(i)) / sqrt(countWords(sentences[i].text).coerceAtLeast(1).toDouble())
+            (worth.getValue(i) + COVERAGE / most * covered(i)) / sqrt(countWords(sentences[i].text).coerceAtLeast(LEAST_WORDS).toDouble())
         }
         left.remove(next)
         if (chosen.any { repeats(next, it) }) continue
