@@ -86,7 +86,7 @@ rm -rf "$root/opt/site"
 # The tests, without the sources: what is tested is what the wheel installed.
 rm -rf "$root/src"
 mkdir -p "$root/src"
-(cd "$repository" && tar -c tests examples pyproject.toml README.md) | tar -x -C "$root/src"
+(cd "$repository" && tar -c --exclude=node_modules tests examples pyproject.toml README.md) | tar -x -C "$root/src"
 
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
