@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from edgehybrid.bench.energy import open_meter
 from edgehybrid.errors import RequestError
 from edgehybrid.runtime.budgets import Budget
+
+Made = TypeVar("Made")
 
 MAX_CONTEXT = 1 << 24
 WRITTEN = 32
@@ -56,12 +59,22 @@ def measure(plan: Plan) -> Row:
         RequestError: the plan cannot be carried out.
         BundleError: the bundle cannot be used.
     """
-    if not 1 <= plan.context <= MAX_CONTEXT:
-        raise RequestError(f"context {plan.context} is not in 1..{MAX_CONTEXT} tokens")
     if plan.runs < 1:
         raise RequestError(f"runs is {plan.runs}; ask for 1 or more")
+    return in_fresh_process(measure_here, plan)
+
+
+def in_fresh_process(work: Callable[[Plan], Made], plan: Plan) -> Made:
+    """What `work` makes of `plan` in a process of its own, whose peak of memory is its own.
+
+    Raises:
+        RequestError: `plan.context` is out of range.
+        EdgehybridError: as `work` raises it.
+    """
+    if not 1 <= plan.context <= MAX_CONTEXT:
+        raise RequestError(f"context {plan.context} is not in 1..{MAX_CONTEXT} tokens")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(measure_here, (plan,))
+        return pool.apply(work, (plan,))
 
 
 def measure_here(plan: Plan) -> Row:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgehybrid.bench.measuring import MAX_CONTEXT, SEED, Plan
-from edgehybrid.errors import RequestError
+from edgehybrid.bench.measuring import SEED, Plan, in_fresh_process
 from edgehybrid.runtime.mixers import Attention, Mixer, Parallel
 from edgehybrid.runtime.state import Cache, CacheGroup, FullCache, RoutedCache
 
@@ -76,10 +74,7 @@ def measure_memory(plan: Plan) -> Measured:
         RequestError: the plan cannot be carried out.
         BundleError: the bundle cannot be used.
     """
-    if not 1 <= plan.context <= MAX_CONTEXT:
-        raise RequestError(f"context {plan.context} is not in 1..{MAX_CONTEXT} tokens")
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(measure_memory_here, (plan,))
+    return in_fresh_process(measure_memory_here, plan)
 
 
 def measure_memory_here(plan: Plan) -> Measured:

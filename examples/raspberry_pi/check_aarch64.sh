@@ -114,8 +114,8 @@ print(platform.machine(), cpu, features, 'sdot' if dots.IS_FAST else 'no sdot', 
 
 status=0
 if [ -n "$pdf" ]; then
-    cp "$pdf" "$root/root/paper.pdf"
-    question=(summarize /root/paper.pdf --pages "$pages" --words 200 --format json)
+    cp "$pdf" "$root/tmp/paper.pdf"
+    question=(summarize /tmp/paper.pdf --pages "$pages" --words 200 --format json)
     emulated python3 -m edgehybrid "${question[@]}" >"$cache/aarch64.json"
     question[1]=$pdf
     "$python" -m edgehybrid "${question[@]}" >"$cache/here.json"
